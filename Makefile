@@ -1,0 +1,28 @@
+# `make demo` and `make test` are all that a fresh clone needs; each sets up what it uses.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench lint clean
+
+demo: $(VENV)/.ready
+	$(BIN)/technopark up --demo $(ARGS)
+
+test: lint
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+clean:
+	rm -rf $(VENV) .technopark build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	sh stack/setup.sh $(PYTHON) $(VENV)
+	touch $@

@@ -1,0 +1,1 @@
+"""The wire contract: topics, the broker's configuration and credentials, an MQTT 5 session."""

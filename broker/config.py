@@ -1,0 +1,213 @@
+"""Mosquitto's configuration, rendered from settings, for the stack and for containers alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+INGEST_USER = "_ingest"
+REGISTRY_USER = "_registry"
+# MQTT 5, 3.1.2.11.2: a session expiry interval of all ones never expires.
+NEVER_EXPIRES = 4294967295
+# What ingest is subscribed to. The session is created with these before any device can connect.
+INGEST_SUBSCRIPTIONS = ("devices/+/telemetry", "devices/+/attributes", "devices/+/status")
+
+
+class Durability(StrEnum):
+    """What an acknowledged message survives."""
+
+    KILL = "kill"
+    POWER = "power"
+
+    @property
+    def sqlite_sync(self) -> str:
+        """SQLite's ``synchronous``: at NORMAL the WAL is written at each commit, synced rarely."""
+        return {"kill": "normal", "power": "full"}[self.value]
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files of the TLS listener, as the broker sees them."""
+
+    certificate: PurePosixPath
+    key: PurePosixPath
+
+
+@dataclass(frozen=True)
+class BrokerConfig:
+    """Everything that the configuration says.
+
+    Attributes:
+        folder: the broker's folder, as the broker sees it.
+        plugins: folder of Mosquitto's plugins, as the broker sees it.
+        address: where the listeners are bound.
+        mqtt_port: plain MQTT.
+        websocket_port: MQTT over WebSocket; None: not served.
+        tls_port: MQTT over TLS; needs ``tls``.
+        tls: certificate and key; None: TLS is not served.
+        durability: what an acknowledged message survives.
+        max_packet_size: bytes; a larger packet disconnects its sender instead of being dropped.
+        max_connections: of all listeners together; -1: as many as the system allows.
+        log_types: Mosquitto's names of what is worth a line.
+    """
+
+    folder: PurePosixPath
+    plugins: PurePosixPath
+    address: str = "127.0.0.1"
+    mqtt_port: int = 1883
+    websocket_port: int | None = 9001
+    tls_port: int = 8883
+    tls: Tls | None = None
+    durability: Durability = Durability.KILL
+    max_packet_size: int = 1_048_576
+    max_connections: int = -1
+    log_types: tuple[str, ...] = field(default=("error", "warning", "notice"))
+
+
+def render_config(config: BrokerConfig) -> str:
+    """The text of mosquitto.conf."""
+    store = config.folder / "store/mosquitto.db"
+    return "\n".join([*common(config, store), *listeners(config), ""])
+
+
+def render_preparation(config: BrokerConfig) -> str:
+    """The configuration of the moment before the first start: one socket, no device can come in.
+
+    It creates the store under another name; see ``render_start_script``.
+    """
+    lines = common(config, config.folder / "store/prepared.db")
+    return "\n".join([*lines, *listener(f"0 {config.folder / 'store/prepare.sock'}"), ""])
+
+
+def common(config: BrokerConfig, store: PurePosixPath) -> list[str]:
+    """What both configurations say."""
+    return [
+        "# Rendered by technopark; changes are overwritten at the next start.",
+        "allow_anonymous false",
+        f"plugin {config.plugins}/mosquitto_password_file.so",
+        f"plugin_opt_password_file {config.folder}/passwords",
+        f"plugin {config.plugins}/mosquitto_acl_file.so",
+        f"plugin_opt_acl_file {config.folder}/acl",
+        f"plugin {config.plugins}/mosquitto_persist_sqlite.so",
+        f"plugin_opt_db_file {store}",
+        # With 0 every message is in the store before its PUBACK leaves.
+        "plugin_opt_flush_period 0",
+        f"plugin_opt_sync {config.durability.sqlite_sync}",
+        f"max_packet_size {config.max_packet_size}",
+        # Never acknowledge and then drop: the queue for ingest has no limit but the disk.
+        "max_queued_messages 0",
+        "max_inflight_messages 0",
+        "max_keepalive 3600",
+        f"global_max_connections {config.max_connections}",
+        "queue_qos0_messages true",
+        "set_tcp_nodelay true",
+        f"pid_file {config.folder}/mosquitto.pid",
+        "log_dest stderr",
+        # The registry reads refused log-ins here, to serve both secrets of a rotation.
+        "log_dest topic",
+        *(f"log_type {name}" for name in config.log_types),
+        "connection_messages true",
+        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+    ]
+
+
+def listeners(config: BrokerConfig) -> list[str]:
+    """The doors for devices."""
+    lines = listener(f"{config.mqtt_port} {config.address}")
+    if config.websocket_port is not None:
+        lines += listener(f"{config.websocket_port} {config.address}", "websockets")
+    if config.tls is not None:
+        lines += listener(f"{config.tls_port} {config.address}")
+        lines += [f"certfile {config.tls.certificate}", f"keyfile {config.tls.key}"]
+    return lines
+
+
+def listener(where: str, protocol: str = "mqtt") -> list[str]:
+    """One door. A session belongs to its user: nobody can take over the session of another."""
+    return [f"listener {where}", f"protocol {protocol}", "use_username_as_clientid true"]
+
+
+def render_acl() -> str:
+    """The access rules. They depend on no device, so they never change while the broker runs.
+
+    ``%u`` is the user name, which is the device id: a device reaches its own topics only.
+    """
+    return f"""\
+user {INGEST_USER}
+topic read devices/+/telemetry
+topic read devices/+/attributes
+topic read devices/+/status
+topic write devices/+/rejections
+topic read $SYS/#
+
+user {REGISTRY_USER}
+topic write devices/+/telemetry
+topic write devices/+/commands/+
+topic read devices/+/commands/+/reply
+topic write devices/+/desired
+topic read $SYS/broker/log/#
+
+pattern write devices/%u/telemetry
+pattern write devices/%u/attributes
+pattern write devices/%u/status
+pattern write devices/%u/commands/+/reply
+pattern read devices/%u/commands/+
+pattern read devices/%u/desired
+pattern read devices/%u/rejections
+"""
+
+
+def render_start_script(config: BrokerConfig, mosquitto: PurePosixPath) -> str:
+    """A shell script that starts the broker, and before its first start creates ingest's session.
+
+    A message that is published before ingest's session exists is acknowledged and lost. So a store
+    that does not exist yet is first opened on a local socket alone, ingest's subscriptions are
+    made there, and only then does the store get its name and the broker its listeners.
+
+    The script expects ``render_session_options`` in ``session.options`` beside it.
+    """
+    return f"""\
+#!/bin/sh
+set -eu
+cd {config.folder}
+rm -f mosquitto.pid
+if [ ! -f store/mosquitto.db ]; then
+    rm -rf store/prepared.db* store/prepare.sock
+    {mosquitto} -c prepare.conf &
+    broker=$!
+    tries=0
+    until mosquitto_sub -o session.options -E 2>/dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ]; then
+            echo "the broker could not be prepared for ingest" >&2
+            kill "$broker"
+            exit 1
+        fi
+        sleep 0.1
+    done
+    kill "$broker"
+    wait "$broker" || true
+    mv store/prepared.db store/mosquitto.db
+fi
+exec {mosquitto} -c mosquitto.conf
+"""
+
+
+def render_session_options(ingest_password: str) -> str:
+    """The options of mosquitto_sub that make ingest's session, a file because of the password.
+
+    The session never expires; it is the one that ``broker.session`` resumes.
+    """
+    lines = [
+        "--unix store/prepare.sock",
+        "-V mqttv5",
+        f"-u {INGEST_USER}",
+        f"-i {INGEST_USER}",
+        f"-P {ingest_password}",
+        "-c",
+        f"-x {NEVER_EXPIRES}",
+        "-q 1",
+        *(f"-t {topic}" for topic in INGEST_SUBSCRIPTIONS),
+    ]
+    return "\n".join([*lines, ""])

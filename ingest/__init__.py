@@ -1,0 +1,1 @@
+"""From the broker to committed rows: decode, resolve, batch, COPY, acknowledge."""

@@ -1,0 +1,1 @@
+"""The HTTP API: parks, labs, tenants, users, models, devices, credentials and readings."""

@@ -1,0 +1,1 @@
+"""The whole platform on one machine without containers: find or build, start, watch, stop."""

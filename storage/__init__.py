@@ -1,0 +1,1 @@
+"""The database: schema, named queries, connections and the COPY writer."""
