@@ -68,7 +68,8 @@ class BrokerConfig:
 def render_config(config: BrokerConfig) -> str:
     """The text of mosquitto.conf."""
     store = config.folder / "store/mosquitto.db"
-    return "\n".join([*common(config, store), *listeners(config), ""])
+    pid_file = f"pid_file {config.folder}/mosquitto.pid"
+    return "\n".join([*common(config, store), pid_file, *listeners(config), ""])
 
 
 def render_preparation(config: BrokerConfig) -> str:
@@ -102,7 +103,6 @@ def common(config: BrokerConfig, store: PurePosixPath) -> list[str]:
         f"global_max_connections {config.max_connections}",
         "queue_qos0_messages true",
         "set_tcp_nodelay true",
-        f"pid_file {config.folder}/mosquitto.pid",
         "log_dest stderr",
         # The registry reads refused log-ins here, to serve both secrets of a rotation.
         "log_dest topic",

@@ -1,0 +1,54 @@
+"""``python -m ingest``: the ingest service."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import structlog
+from pydantic import ValidationError
+
+from broker.session import SessionRefusedError
+from ingest import health
+from ingest.pipeline import Pipeline
+from ingest.settings import Settings
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Run until SIGTERM or Ctrl-C.
+
+    Returns:
+        0 after a stop, 1 when the broker or the port refuses, 2 for a broken setting.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"TECHNOPARK_{problem['loc'][0]}".upper()
+            log.error("broken setting", setting=name, problem=problem["msg"])
+        return 2
+    pipeline = Pipeline(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: pipeline.stopping.set())
+    try:
+        with health.serve(
+            settings.ingest_listen,
+            settings.ingest_port,
+            pipeline.metrics.registry,
+            pipeline.problem,
+        ):
+            pipeline.run()
+    except SessionRefusedError as error:
+        log.error("the broker refuses ingest", error=str(error))
+        return 1
+    except OSError as error:
+        log.error("the port is not to be had", port=settings.ingest_port, error=error.strerror)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

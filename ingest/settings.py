@@ -1,0 +1,25 @@
+"""What ingest is told by its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of ``python -m ingest``; each is an environment variable ``TECHNOPARK_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="TECHNOPARK_")
+
+    database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
+    broker_host: str = Field("127.0.0.1", description="where the broker listens")
+    broker_port: int = Field(1883, ge=1, le=65535, description="the broker's plain MQTT port")
+    ingest_password: SecretStr = Field(description="of the broker's user _ingest")
+    ingest_listen: str = Field("127.0.0.1", description="where ingest's own port is bound")
+    ingest_port: int = Field(9464, ge=1, le=65535, description="for /metrics, /live and /ready")
+    ingest_max_pending: int = Field(
+        20_000, ge=1, description="messages held in memory; more wait in the broker's queue"
+    )
+    ingest_linger_ms: float = Field(
+        20, ge=0, le=1000, description="how long a batch waits for company before it is written"
+    )

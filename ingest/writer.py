@@ -1,0 +1,186 @@
+"""Writes batches into the database until they are safe, whatever happens to the database."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg
+import structlog
+
+from broker.payloads import Reason, Rejection
+from ingest.batch import Batch, SeriesIds
+from ingest.metrics import Metrics
+from storage.errors import is_permanent
+from storage.ingest import (
+    merge_attributes,
+    note_activity,
+    note_status,
+    resolve_series,
+    store_rejections,
+    store_states,
+)
+from storage.writer import store_readings
+
+log = structlog.get_logger()
+
+LONGEST_PAUSE = 5.0
+ACTIVITY_SECONDS = 1.0
+
+
+class StoppedError(Exception):
+    """The process was told to stop before the batch was safe; the broker keeps it."""
+
+
+@dataclass
+class Writer:
+    """The one connection by which readings come into the database.
+
+    Attributes:
+        url: of the database.
+        known: ids of series, filled here as they are resolved.
+        metrics: counted after each commit.
+        stopping: ends the repetitions while the database is away.
+        healthy: whether the last attempt succeeded.
+    """
+
+    url: str
+    known: SeriesIds
+    metrics: Metrics
+    stopping: threading.Event
+    healthy: bool = False
+    _connection: psycopg.Connection | None = None
+    _heard: dict[str, int] = field(default_factory=dict)
+    _activity_due: float = 0.0
+
+    def connection(self) -> psycopg.Connection:
+        """The open connection, opened where there is none."""
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self.url, autocommit=True, connect_timeout=5, application_name="technopark-ingest"
+            )
+            self.healthy = True
+        return self._connection
+
+    def write(self, batch: Batch) -> list[Batch]:
+        """Store a batch, however often it has to be tried.
+
+        A message that the database refuses for ever becomes a rejection: the batch is halved
+        until that message stands alone.
+
+        Returns:
+            The batches that were stored, in order: this one, or its parts.
+
+        Raises:
+            StoppedError: nothing may be acknowledged.
+        """
+        attempt = 0
+        while True:
+            try:
+                self.store(batch)
+            except psycopg.Error as error:
+                self.healthy = False
+                if is_permanent(error):
+                    return self.write_parts(batch, error)
+                self.pause(attempt, error)
+                attempt += 1
+            else:
+                self.healthy = True
+                return [batch]
+
+    def write_parts(self, batch: Batch, error: psycopg.Error) -> list[Batch]:
+        """Store the halves of a refused batch, or the reason where it is one message."""
+        # A series may have been deleted since: what was learned is learned again.
+        self.known.clear()
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            halves = batch.messages[:middle], batch.messages[middle:]
+            return [done for half in halves for done in self.write(Batch.of(self.known, half))]
+        if any(r.reason == Reason.REFUSED_BY_STORAGE for r in batch.rejections):
+            raise error  # not even the rejection can be stored: an operator has to look
+        (message,) = batch.messages
+        log.warning("message refused", topic=message.topic, sqlstate=error.sqlstate)
+        refused = Batch(self.known, [message])
+        refused.reject(
+            message,
+            message.topic.split("/")[1],
+            Rejection(Reason.REFUSED_BY_STORAGE, f"the database refuses it: {error.sqlstate}"),
+        )
+        return self.write(refused)
+
+    def store(self, batch: Batch) -> None:
+        """One attempt: everything in one transaction."""
+        connection = self.connection()
+        self.learn(connection, batch)
+        batch.resolve()
+        started = time.monotonic()
+        with connection.transaction():
+            readings = store_readings(connection, batch.readings())
+            states = store_states(connection, batch.states)
+            self.store_news(connection, batch)
+            store_rejections(connection, batch.rejections)
+        self.metrics.commit.observe(time.monotonic() - started)
+        self.count(batch, readings, states)
+        self.note_heard(connection, batch)
+
+    def learn(self, connection: psycopg.Connection, batch: Batch) -> None:
+        """Find or make the series that the batch does not know."""
+        wanted = batch.unknown_series()
+        if wanted:
+            for (device, metric), number in resolve_series(connection, wanted).items():
+                self.known.setdefault(device, {})[metric] = number
+
+    def store_news(self, connection: psycopg.Connection, batch: Batch) -> None:
+        """Store attributes and states of connection, in the order in which they came."""
+        for message, device, attributes in batch.attributes:
+            if not merge_attributes(connection, device, attributes):
+                batch.reject_unknown(message, device)
+        for message, device, online in batch.statuses:
+            at = datetime.fromtimestamp(message.arrival / 1e6, UTC)
+            if not note_status(connection, device, online, at):
+                batch.reject_unknown(message, device)
+
+    def count(self, batch: Batch, readings: int, states: int) -> None:
+        """Add a stored batch to the metrics."""
+        metrics = self.metrics
+        metrics.readings.inc(readings)
+        metrics.states.inc(states)
+        metrics.duplicates.inc(len(batch.series) + len(batch.states) - readings - states)
+        metrics.batch.observe(len(batch))
+        if batch.messages:
+            metrics.lag.set(time.time() - batch.messages[0].arrival / 1e6)
+        for rejection in batch.rejections:
+            metrics.rejections.labels(rejection.reason).inc()
+
+    def note_heard(self, connection: psycopg.Connection, batch: Batch) -> None:
+        """Note when devices were heard, once a second: it is for people, and no reading."""
+        self._heard.update(batch.heard)
+        if time.monotonic() >= self._activity_due:
+            heard, self._heard = self._heard, {}
+            self._activity_due = time.monotonic() + ACTIVITY_SECONDS
+            note_activity(connection, heard.items())
+
+    def pause(self, attempt: int, error: psycopg.Error) -> None:
+        """Wait before the next attempt, longer each time, with jitter."""
+        log.warning(
+            "database away, the batch is kept",
+            attempt=attempt + 1,
+            sqlstate=error.sqlstate,
+            error=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        )
+        ceiling = min(LONGEST_PAUSE, 0.1 * 2 ** min(attempt, 10))
+        if self.stopping.wait(random.uniform(ceiling / 2, ceiling)):
+            raise StoppedError
+
+    def close(self) -> None:
+        """Write what is known of the devices' activity, and leave."""
+        if self._connection is None or self._connection.closed:
+            return
+        try:
+            note_activity(self._connection, self._heard.items())
+        except psycopg.Error as error:
+            log.warning("activity not noted", sqlstate=error.sqlstate)
+        self._connection.close()

@@ -1,0 +1,53 @@
+"""Devices: the prototypes and sensors that tenants own."""
+
+from __future__ import annotations
+
+from psycopg.types.json import Jsonb
+
+from storage import queries
+from storage.rows import Connection, Row, Scope, every, first
+
+QUERIES = queries.load("registry_devices")
+FILTERS = ("tenant_id", "park_id", "lab_id", "model_id", "stage", "tag", "q")
+
+
+async def create_device(connection: Connection, device: Row) -> bool:
+    """Add a device. False where its id is taken."""
+    parameters = {**device, "metadata": Jsonb(device["metadata"])}
+    return await first(connection, QUERIES["create_device"], parameters) is not None
+
+
+async def devices(
+    connection: Connection, scope: Scope, filters: Row, after: str | None, limit: int
+) -> list[Row]:
+    """The devices of the scope in the order of their ids.
+
+    Args:
+        connection: where.
+        scope: whose.
+        filters: those of ``FILTERS`` that are set, the others None or left out.
+        after: the id before the first one.
+        limit: how many at most.
+    """
+    wanted = {name: filters.get(name) for name in FILTERS}
+    parameters = {**scope.parameters(), **wanted, "id": None, "after": after, "limit": limit}
+    return await every(connection, QUERIES["devices"], parameters)
+
+
+async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:
+    """One device, if it is in the scope."""
+    nothing = dict.fromkeys(FILTERS)
+    parameters = {**scope.parameters(), **nothing, "id": device_id, "after": None, "limit": 1}
+    return await first(connection, QUERIES["devices"], parameters)
+
+
+async def change_device(connection: Connection, device_id: str, changes: Row) -> None:
+    """Set the columns that ``changes`` names."""
+    parameters = {"id": device_id, "changes": Jsonb(changes)}
+    await connection.execute(QUERIES["change_device"], parameters)
+
+
+async def retire_device(connection: Connection, device_id: str) -> None:
+    """End a device's service: it keeps its readings and can never connect again."""
+    await connection.execute(QUERIES["retire_device"], {"id": device_id})
+    await connection.execute(QUERIES["revoke_all_secrets"], {"id": device_id})

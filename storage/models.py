@@ -1,0 +1,40 @@
+"""Models: the types of devices, with the metrics that they send."""
+
+from __future__ import annotations
+
+from psycopg.types.json import Jsonb
+
+from storage import queries
+from storage.rows import Connection, Row, Scope, every, only
+
+QUERIES = queries.load("registry_models")
+
+
+async def create_model(connection: Connection, model: Row) -> Row:
+    """Add a model with its metrics (a list of dictionaries under ``metrics``)."""
+    parameters = {**model, "metrics": Jsonb(model["metrics"])}
+    return await only(connection, QUERIES["create_model"], parameters)
+
+
+async def models(
+    connection: Connection, scope: Scope, tenant_id: str | None, after: str | None, limit: int
+) -> list[Row]:
+    """The models of the scope, and those of the platform, in the order of their ids."""
+    page = {"id": None, "tenant_id": tenant_id, "after": after, "limit": limit}
+    return await every(connection, QUERIES["models"], {**scope.parameters(), **page})
+
+
+async def model(connection: Connection, scope: Scope, model_id: str) -> Row | None:
+    """One model, if the scope may see it."""
+    page = {"id": model_id, "tenant_id": None, "after": None, "limit": 1}
+    rows = await every(connection, QUERIES["models"], {**scope.parameters(), **page})
+    return rows[0] if rows else None
+
+
+async def change_model(connection: Connection, model_id: str, changes: Row) -> None:
+    """Set what ``changes`` names; ``metrics`` replaces all metrics."""
+    await connection.execute(QUERIES["change_model"], {"id": model_id, "changes": Jsonb(changes)})
+    if "metrics" in changes:
+        await connection.execute(QUERIES["forget_metrics"], {"id": model_id})
+        parameters = {"id": model_id, "metrics": Jsonb(changes["metrics"])}
+        await connection.execute(QUERIES["add_metrics"], parameters)

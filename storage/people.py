@@ -1,0 +1,97 @@
+"""Users, the roles that they have, and the tokens that they come with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from storage import queries
+from storage.accounts import hash_token, new_token
+from storage.rows import Connection, Row, every, first, only
+
+QUERIES = queries.load("registry_people")
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks at people: themselves, those of the tenants that they own, or everybody."""
+
+    id: int
+    everything: bool
+    owned: tuple[str, ...]
+
+    def parameters(self) -> Row:
+        """The parameters by which the queries know the viewer."""
+        return {"viewer": self.id, "everything": self.everything, "owned": list(self.owned)}
+
+
+async def person(connection: Connection, token: str) -> Row | None:
+    """The user whom a token stands for, with the memberships that count today.
+
+    Returns:
+        ``id, email, name, memberships``; None for a token that is unknown, expired or revoked.
+    """
+    row = await first(connection, QUERIES["person"], {"sha256": hash_token(token)})
+    if row and row["unmarked"]:
+        await connection.execute(QUERIES["mark_token_used"], {"id": row["token_id"]})
+    return row
+
+
+async def create_user(connection: Connection, user: Row) -> Row:
+    """Add a user, who has no role yet."""
+    return await only(connection, QUERIES["create_user"], user)
+
+
+async def users(
+    connection: Connection, viewer: Viewer, email: str | None, after: int | None, limit: int
+) -> list[Row]:
+    """The users whom the viewer may see, in the order of their numbers."""
+    page = {"id": None, "email": email, "after": after, "limit": limit}
+    return await every(connection, QUERIES["users"], {**viewer.parameters(), **page})
+
+
+async def user(connection: Connection, viewer: Viewer, user_id: int) -> Row | None:
+    """One user, if the viewer may see him or her."""
+    page: dict[str, Any] = {"id": user_id, "email": None, "after": None, "limit": 1}
+    return await first(connection, QUERIES["users"], {**viewer.parameters(), **page})
+
+
+async def create_membership(connection: Connection, user_id: int, membership: Row) -> Row:
+    """Give a user a role."""
+    parameters = {**membership, "user_id": user_id}
+    return await only(connection, QUERIES["create_membership"], parameters)
+
+
+async def memberships(
+    connection: Connection, viewer: Viewer, user_id: int, after: int | None, limit: int
+) -> list[Row]:
+    """The roles of a user that the viewer may see, ended ones too."""
+    page = {"user_id": user_id, "after": after, "limit": limit}
+    return await every(connection, QUERIES["memberships"], {**viewer.parameters(), **page})
+
+
+async def end_membership(
+    connection: Connection, viewer: Viewer, user_id: int, membership_id: int
+) -> bool:
+    """Take a role away. False where there is none that the viewer may take away."""
+    parameters = {**viewer.parameters(), "user_id": user_id, "id": membership_id}
+    return await first(connection, QUERIES["end_membership"], parameters) is not None
+
+
+async def create_token(connection: Connection, user_id: int, token: Row) -> Row:
+    """Make a token; the row has it under ``token``, and nobody can read it again."""
+    text = new_token()
+    parameters = {**token, "user_id": user_id, "sha256": hash_token(text)}
+    return {**await only(connection, QUERIES["create_token"], parameters), "token": text}
+
+
+async def tokens(connection: Connection, user_id: int, after: int | None, limit: int) -> list[Row]:
+    """A user's tokens that were not revoked, without the tokens themselves."""
+    parameters = {"user_id": user_id, "after": after, "limit": limit}
+    return await every(connection, QUERIES["tokens"], parameters)
+
+
+async def revoke_token(connection: Connection, viewer: Viewer, token_id: int) -> bool:
+    """Make a token worthless. False where there is none that the viewer may revoke."""
+    parameters = {**viewer.parameters(), "id": token_id}
+    return await first(connection, QUERIES["revoke_token"], parameters) is not None

@@ -1,0 +1,77 @@
+"""Readings, the newest of each series, and what was rejected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from storage import queries
+from storage.rows import Connection, Row, every, first
+
+QUERIES = queries.load("registry_telemetry")
+# No reading is older, none is so young (the wire contract): bounds for a range without ends.
+BEGINNING = datetime(1999, 12, 31, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+async def latest(
+    connection: Connection, device_id: str, after: str | None, limit: int
+) -> list[Row]:
+    """The newest reading or state of each metric, by the metrics' names.
+
+    Returns:
+        ``metric, ts, value, unit, kind``; the value is a number, or the state's JSON.
+    """
+    parameters = {"device_id": device_id, "after": after, "limit": limit}
+    return await every(connection, QUERIES["latest"], parameters)
+
+
+async def readings(
+    connection: Connection,
+    device_id: str,
+    metric: str,
+    start: datetime | None,
+    end: datetime | None,
+    after: datetime | None,
+    limit: int,
+) -> list[Row]:
+    """The readings of a series from ``start`` until before ``end``, in the order of time.
+
+    Returns:
+        ``metric, ts, value``; none for a metric that the device never sent.
+    """
+    key = {"device_id": device_id, "metric": metric}
+    series = await first(connection, QUERIES["series"], key)
+    if series is None:
+        return []
+    parameters = {
+        "metric": metric,
+        "series": series["id"],
+        "start": start or BEGINNING,
+        "end": end or END,
+        "after": after or BEGINNING,
+        "limit": limit,
+    }
+    return await every(connection, QUERIES["readings"], parameters)
+
+
+async def rejections(
+    connection: Connection,
+    device_id: str,
+    start: datetime | None,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> list[Row]:
+    """What was not stored of a device's messages since ``start``, the newest first.
+
+    Returns:
+        ``id, ts, topic, reason, detail, payload, size``; the payload is its first 1,024 bytes.
+    """
+    after_ts, after_id = after or (None, None)
+    parameters = {
+        "device_id": device_id,
+        "start": start,
+        "after_ts": after_ts,
+        "after_id": after_id,
+        "limit": limit,
+    }
+    return await every(connection, QUERIES["rejections"], parameters)

@@ -1,0 +1,230 @@
+import json
+import time
+
+import psycopg
+import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from tests.conftest import wait_until
+from tests.integration.conftest import (
+    RunningBroker,
+    RunningIngest,
+    ingest_settings,
+    register,
+)
+
+T0 = 1_767_225_600_000
+
+
+def publish(
+    broker: RunningBroker, device: str, payload: str | bytes, channel: str = "telemetry"
+) -> None:
+    with broker.client(device) as client:
+        client.publish(f"devices/{device}/{channel}", payload, qos=1).wait_for_publish(10)
+
+
+def one(connection: psycopg.Connection, query: str) -> object:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+def test_a_timed_message_becomes_rows_of_its_device(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    values = {"t": 21.5, "on": True, "mode": "eco"}
+    publish(broker, "dev-a", json.dumps({"ts": T0, "values": values}))
+    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the acknowledgement")
+    rows = connection.execute(
+        "SELECT metric, value, extract(epoch FROM ts) * 1000 FROM telemetry ORDER BY metric"
+    ).fetchall()
+    assert rows == [("on", 1.0, T0), ("t", 21.5, T0)]
+    kinds = connection.execute("SELECT metric, kind FROM series ORDER BY metric").fetchall()
+    assert kinds == [("mode", "text"), ("on", "boolean"), ("t", "number")]
+    assert one(connection, "SELECT value FROM states") == "eco"
+    assert one(connection, "SELECT last_seen FROM device_activity WHERE device_id = 'dev-a'")
+
+
+def test_the_same_message_twice_is_stored_once(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    for _ in range(2):
+        publish(broker, "dev-a", json.dumps({"ts": T0, "values": {"t": 1}}))
+    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    assert one(connection, "SELECT count(*) FROM readings") == 1
+    assert ingest.count("duplicates") == 1
+
+
+def test_a_payload_that_is_no_json_is_kept_with_its_reason_and_told_to_the_device(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    told: list[bytes | bytearray] = []
+    with broker.client("dev-a") as client:
+        client.on_message = lambda *event: told.append(event[2].payload)
+        client.subscribe("devices/dev-a/rejections")
+        client.publish("devices/dev-a/telemetry", b"\x00temperature=1", qos=1).wait_for_publish(10)
+        wait_until(lambda: told, "the device is told")
+    assert json.loads(told[0])["reason"] == "unknown-format"
+    rows = connection.execute("SELECT device_id, reason, payload, size FROM rejections").fetchall()
+    assert rows == [("dev-a", "unknown-format", b"\x00temperature=1", 14)]
+    assert ingest.count("rejections", reason="unknown-format") == 1
+
+
+def test_a_device_that_the_registry_does_not_know_is_a_rejection_and_costs_no_neighbour(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a", "stranger")
+    publish(broker, "stranger", '{"t": 1}')
+    publish(broker, "dev-a", '{"t": 1}')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    assert one(connection, "SELECT reason FROM rejections") == "unknown-device"
+    assert one(connection, "SELECT count(*) FROM readings") == 1
+
+
+def test_attributes_merge_and_the_status_is_kept(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    publish(broker, "dev-a", '{"firmware": "1.0", "ip": "10.0.0.1"}', "attributes")
+    publish(broker, "dev-a", '{"firmware": "1.1"}', "attributes")
+    publish(broker, "dev-a", "online", "status")
+    wait_until(lambda: ingest.count("messages_acknowledged") == 3, "the acknowledgements")
+    assert one(connection, "SELECT attributes FROM devices") == {
+        "firmware": "1.1",
+        "ip": "10.0.0.1",
+    }
+    assert one(connection, "SELECT online FROM device_activity") is True
+
+
+def test_messages_of_the_time_without_ingest_arrive_when_it_is_back(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    ingest.stop()
+    for n in range(20):
+        publish(broker, "dev-a", json.dumps({"ts": T0 + n, "values": {"t": n}}))
+    ingest.start()
+    wait_until(lambda: ingest.count("messages_acknowledged") == 20, "the queued messages")
+    assert one(connection, "SELECT count(*) FROM readings") == 20
+
+
+def test_a_killed_broker_loses_nothing_that_it_acknowledged(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    ingest.stop()
+    with broker.client("dev-a") as client:
+        sent = [
+            client.publish(
+                "devices/dev-a/telemetry", json.dumps({"ts": T0 + n, "values": {"t": n}}), qos=1
+            )
+            for n in range(500)
+        ]
+        wait_until(lambda: any(m.is_published() for m in sent), "a first acknowledgement")
+        broker.kill()
+        acknowledged = sum(m.is_published() for m in sent)
+    broker.start()
+    ingest.start()
+    wait_until(
+        lambda: one(connection, "SELECT count(*) FROM readings") >= acknowledged,  # type: ignore[operator]
+        "every acknowledged reading",
+    )
+
+
+def test_nothing_is_acknowledged_while_the_database_is_locked_and_all_is_stored_after(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection, database_url: str
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    publish(broker, "dev-a", '{"t": 0}')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the first message")
+    with psycopg.connect(database_url) as locker:
+        locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+        publish(broker, "dev-a", json.dumps({"ts": T0, "values": {"t": 1}}))
+        wait_until(lambda: ingest.count("messages_received") == 2, "the second message")
+        time.sleep(0.3)
+        assert ingest.count("messages_acknowledged") == 1
+        locker.rollback()
+    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "the acknowledgement")
+    assert one(connection, "SELECT count(*) FROM readings") == 2
+
+
+def test_a_lost_database_connection_is_made_again(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    publish(broker, "dev-a", '{"t": 0}')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the first message")
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'technopark-ingest' AND datname = current_database()"
+    )
+    publish(broker, "dev-a", '{"t": 1}')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "the second message")
+    assert one(connection, "SELECT count(*) FROM readings") == 2
+
+
+def test_a_message_that_the_database_refuses_for_ever_costs_only_itself(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    connection.execute("ALTER TABLE readings ADD CONSTRAINT nothing_hot CHECK (value < 1000)")
+    ingest.stop()
+    for n in range(10):
+        value = 5000 if n == 6 else n
+        publish(broker, "dev-a", json.dumps({"ts": T0 + n, "values": {"t": value}}))
+    ingest.start()
+    wait_until(lambda: ingest.count("messages_acknowledged") == 10, "all acknowledgements")
+    assert one(connection, "SELECT count(*) FROM readings") == 9
+    assert one(connection, "SELECT reason FROM rejections") == "refused-by-storage"
+    assert b"5000" in one(connection, "SELECT payload FROM rejections")  # type: ignore[operator]
+
+
+def test_memory_is_bounded_while_the_database_is_locked(
+    database_url: str, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    running = RunningIngest(ingest_settings(database_url, broker.port, ingest_max_pending=50))
+    running.start()
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    with psycopg.connect(database_url) as locker:
+        locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+        with broker.client("dev-a") as client:
+            for n in range(1000):
+                client.publish(
+                    "devices/dev-a/telemetry", json.dumps({"ts": T0 + n, "values": {"t": n}}), qos=1
+                )
+            wait_until(lambda: running.count("messages_received") >= 50, "the window is full")
+            time.sleep(0.3)
+            assert running.count("messages_received") <= 100
+        locker.rollback()
+    wait_until(lambda: running.count("messages_acknowledged") >= 500, "the queue to be worked off")
+    running.stop()
+
+
+@pytest.mark.parametrize("version", [MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5])
+def test_a_device_that_subscribes_to_everything_receives_nothing_of_another(
+    version: MQTTProtocolVersion, broker: RunningBroker
+) -> None:
+    broker.add("dev-a", "spy")
+    overheard: list[str] = []
+    with broker.client("spy", version=version) as spy, broker.client("dev-a") as device:
+        spy.on_message = lambda *event: overheard.append(event[2].topic)
+        spy.subscribe([("#", 1), ("$SYS/#", 1), ("devices/dev-a/#", 1), ("devices/spy/#", 1)])
+        device.publish("devices/dev-a/telemetry", "{}", qos=1).wait_for_publish(10)
+        device.publish("devices/spy/telemetry", "{}", qos=1).wait_for_publish(10)
+        with broker.client("_registry", "registry-password") as registry:
+            registry.publish("devices/spy/commands/1", "{}", qos=1).wait_for_publish(10)
+        wait_until(lambda: overheard, "the spy's own command")
+    assert set(overheard) == {"devices/spy/commands/1"}
