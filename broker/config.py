@@ -50,6 +50,8 @@ class BrokerConfig:
         max_packet_size: bytes; a larger packet disconnects its sender instead of being dropped.
         max_connections: of all listeners together; -1: as many as the system allows.
         log_types: Mosquitto's names of what is worth a line.
+        pid_file: where the broker writes its process id; None: mosquitto.pid in ``folder``. It
+            belongs elsewhere where others see the folder, but not the broker's processes.
     """
 
     folder: PurePosixPath
@@ -63,12 +65,18 @@ class BrokerConfig:
     max_packet_size: int = 1_048_576
     max_connections: int = -1
     log_types: tuple[str, ...] = field(default=("error", "warning", "notice"))
+    pid_file: PurePosixPath | None = None
+
+    @property
+    def process_id(self) -> PurePosixPath:
+        """The file with the broker's process id."""
+        return self.pid_file or self.folder / "mosquitto.pid"
 
 
 def render_config(config: BrokerConfig) -> str:
     """The text of mosquitto.conf."""
     store = config.folder / "store/mosquitto.db"
-    pid_file = f"pid_file {config.folder}/mosquitto.pid"
+    pid_file = f"pid_file {config.process_id}"
     return "\n".join([*common(config, store), pid_file, *listeners(config), ""])
 
 
@@ -171,7 +179,7 @@ def render_start_script(config: BrokerConfig, mosquitto: PurePosixPath) -> str:
 #!/bin/sh
 set -eu
 cd {config.folder}
-rm -f mosquitto.pid
+rm -f {config.process_id}
 if [ ! -f store/mosquitto.db ]; then
     rm -rf store/prepared.db* store/prepare.sock
     {mosquitto} -c prepare.conf &

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from stack import database, runtime
+from stack import runtime
 from storage.migrate import migrate
+from tests.parts import free_port, running_database, wait_until
+
+__all__ = ["free_port", "wait_until"]  # what tests take from here
 
 ROOT = Path(__file__).parent.parent
-
-
-def free_port() -> int:
-    """A port of loopback that nobody holds at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(
-    holds: Callable[[], object], what: str, seconds: float = 20, pause: float = 0.02
-) -> None:
-    """Return as soon as ``holds()`` is true; fail the test, naming ``what``, when it never is."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds} s in vain: {what}")
-        time.sleep(pause)
 
 
 @pytest.fixture(scope="session")
@@ -64,28 +45,9 @@ def programs(runtime_tree: Path, session_home: Path) -> runtime.Runtime:
 @pytest.fixture(scope="session")
 def server(programs: runtime.Runtime, session_home: Path) -> Iterator[str]:
     """A running PostgreSQL with TimescaleDB: the URL of its maintenance database."""
-    password, port = secrets.token_hex(8), free_port()
-    folder = session_home / "postgres"
-    database.create(programs, folder, password)
-    command = database.command(
-        programs, folder, port, {"fsync": "off", "timescaledb.max_background_workers": "0"}
-    )
-    with (session_home / "postgres.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    url = f"postgresql://technopark:{password}@127.0.0.1:{port}/postgres"
-    wait_until(lambda: answers(url), "PostgreSQL to answer")
-    yield url
-    process.terminate()
-    process.wait(30)
-
-
-def answers(url: str) -> bool:
-    """Whether a connection to ``url`` succeeds."""
-    try:
-        psycopg.connect(url).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    settings = {"fsync": "off", "timescaledb.max_background_workers": "0"}
+    with running_database(programs, session_home / "postgres", settings) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,8 @@ import psycopg
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from tests.conftest import wait_until
-from tests.integration.conftest import (
-    RunningBroker,
-    RunningIngest,
-    ingest_settings,
-    register,
-)
+from tests.integration.conftest import register
+from tests.parts import RunningBroker, RunningIngest, ingest_settings, wait_until
 
 T0 = 1_767_225_600_000
 

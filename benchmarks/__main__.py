@@ -1,0 +1,58 @@
+"""``python -m benchmarks [--only NAME]``: every benchmark on parts of its own, on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+
+from benchmarks import copying, end_to_end, receivers
+from stack import runtime
+from storage.migrate import migrate
+from tests.parts import RunningBroker, running_database
+
+NAMES = ("session", "writer", "ingest")
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=NAMES, help="run this one alone")
+    only = parser.parse_args().only
+    console = Console(width=110)
+    with ExitStack() as parts:
+        home = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="technopark-bench-")))
+        home.chmod(0o711)
+        checkout = Path(__file__).parent.parent / ".technopark"
+        runtime.ensure(checkout)
+        programs = runtime.find(home) or runtime.find(home, checkout / "runtime")
+        assert programs
+        broker = RunningBroker(programs, home / "broker")
+        broker.start()
+        parts.callback(broker.stop)
+        url = parts.enter_context(running_database(programs, home / "postgres", {}))
+        for name in [only] if only else NAMES:
+            if name == "session":
+                receivers.run(broker).show(console)
+            elif name == "writer":
+                copying.run(fresh_database(url, name)).show(console)
+            else:
+                end_to_end.run(broker, fresh_database(url, name)).show(console)
+
+
+def fresh_database(url: str, name: str) -> str:
+    """The URL of a new database with the platform's schema."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE bench_{name}".encode())
+    fresh = url.replace("/postgres", f"/bench_{name}")
+    with psycopg.connect(fresh, autocommit=True) as connection:
+        migrate(connection)
+    return fresh
+
+
+if __name__ == "__main__":
+    main()
