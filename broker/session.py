@@ -106,7 +106,7 @@ class Session:
         )
         answer = self._await(mqtt5.ConnAckPacket)
         if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-            raise SessionRefusedError(f"the broker refuses {username}: {answer.reason_code}")
+            raise SessionRefusedError(f"the broker refuses {username}: {words(answer.reason_code)}")
         if answer.server_keep_alive is not None:
             self._keep_alive = answer.server_keep_alive
         return answer.session_present
@@ -124,7 +124,7 @@ class Session:
         codes = self._await(mqtt5.SubAckPacket).reason_codes
         for pattern, code in zip(subscriptions, codes, strict=True):
             if code != mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
-                raise SessionRefusedError(f"the broker does not send {pattern}: {code}")
+                raise SessionRefusedError(f"the broker does not send {pattern}: {words(code)}")
 
     def _await(self, kind: type[P]) -> P:
         """The next packet of one kind; messages that come with it are kept for ``receive``."""
@@ -139,7 +139,7 @@ class Session:
                 elif isinstance(packet, mqtt5.PublishPacket):
                     self._early.append(packet)
                 elif isinstance(packet, mqtt5.DisconnectPacket):
-                    raise SessionRefusedError(f"the broker says {packet.reason_code}")
+                    raise SessionRefusedError(f"the broker says {words(packet.reason_code)}")
         return answer
 
     def receive(self, timeout: float) -> list[mqtt5.PublishPacket]:
@@ -157,7 +157,7 @@ class Session:
             if isinstance(packet, mqtt5.PublishPacket):
                 messages.append(packet)
             elif isinstance(packet, mqtt5.DisconnectPacket):
-                raise SessionLostError(f"the broker says {packet.reason_code}")
+                raise SessionLostError(f"the broker says {words(packet.reason_code)}")
         return messages
 
     def keep_alive(self) -> None:
@@ -226,3 +226,8 @@ class Session:
             pass  # gone already
         finally:
             self._socket.close()
+
+
+def words(code: object) -> str:
+    """A reason code as people say it: ``<….NOT_AUTHORIZED: 135>`` is "not authorized"."""
+    return repr(code).partition(".")[2].partition(":")[0].replace("_", " ").lower()

@@ -44,6 +44,12 @@ def wait_until(
         time.sleep(pause)
 
 
+def listens(port: int) -> bool:
+    """Whether something accepts connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def running_database(programs: Runtime, folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
     """A running PostgreSQL with TimescaleDB: the URL of its maintenance database."""
@@ -98,7 +104,7 @@ class RunningBroker:
                 stdout=log,
                 stderr=log,
             )
-        wait_until((self.folder / "mosquitto.pid").exists, "the broker to start")
+        wait_until(lambda: listens(self.port), "the broker to start")
 
     def add(self, *devices: str) -> None:
         """Let devices in, each with its id as secret."""
