@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from enum import IntEnum
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -228,6 +229,6 @@ class Session:
             self._socket.close()
 
 
-def words(code: object) -> str:
-    """A reason code as people say it: ``<….NOT_AUTHORIZED: 135>`` is "not authorized"."""
-    return repr(code).partition(".")[2].partition(":")[0].replace("_", " ").lower()
+def words(code: IntEnum) -> str:
+    """A reason code as people say it: NOT_AUTHORIZED is "not authorized"."""
+    return code.name.replace("_", " ").lower()

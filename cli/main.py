@@ -1,0 +1,55 @@
+"""`technopark`: the command line, put together from its groups."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli import dashboards, environment, platform, replay, simulate
+
+app = typer.Typer(
+    name="technopark",
+    help="Device registry and telemetry platform for technopark labs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+dashboards_app = typer.Typer(help="Grafana's dashboards, from code.", no_args_is_help=True)
+dashboards_app.command()(dashboards.render)
+
+PLATFORM = "The platform on this machine"
+DEVICES = "Devices and organisations"
+DATA = "Data"
+SERVER = "Servers and containers"
+
+for command in (platform.up, platform.down, platform.status, platform.logs, platform.doctor):
+    app.command(rich_help_panel=PLATFORM)(command)
+for command in (simulate.simulate, replay.replay):
+    app.command(rich_help_panel=DATA)(command)
+for command in (environment.env, environment.migrate, environment.render_broker):
+    app.command(rich_help_panel=SERVER)(command)
+app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
+
+
+def show_version(asked: bool) -> None:
+    """Print the version and leave."""
+    if asked:
+        typer.echo(f"technopark {version('technopark-iot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Device registry and telemetry platform for technopark labs."""
+
+
+def main() -> None:
+    """The entry point: exit status 0, 1 (failed) or 2 (usage)."""
+    sys.exit(app())
