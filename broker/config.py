@@ -182,8 +182,12 @@ cd {config.folder}
 rm -f {config.process_id}
 if [ ! -f store/mosquitto.db ]; then
     rm -rf store/prepared.db* store/prepare.sock
-    {mosquitto} -c prepare.conf &
+    # This broker must not outlive the script, however the script ends.
+    guard=
+    setpriv --pdeathsig KILL true 2>/dev/null && guard="setpriv --pdeathsig KILL"
+    $guard {mosquitto} -c prepare.conf &
     broker=$!
+    trap 'kill "$broker" 2>/dev/null; exit 1' TERM INT
     tries=0
     until mosquitto_sub -o session.options -E 2>/dev/null; do
         tries=$((tries + 1))
@@ -194,6 +198,7 @@ if [ ! -f store/mosquitto.db ]; then
         fi
         sleep 0.1
     done
+    trap - TERM INT
     kill "$broker"
     wait "$broker" || true
     mv store/prepared.db store/mosquitto.db

@@ -24,6 +24,8 @@ from storage.ingest import RejectedMessage
 log = structlog.get_logger()
 
 LONGEST_PAUSE = 10.0
+# Without messages the database is looked at so often, so that readiness tells the truth.
+IDLE_SECONDS = 1.0
 # A device is told at most so often why its messages are refused; the API tells all.
 TELL_SECONDS = 1.0
 
@@ -153,11 +155,18 @@ class Pipeline:
 
     def write(self) -> None:
         """Write batch after batch; acknowledge each when it is committed."""
+        self._writer.idle()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._pending.messages or self.stopping.is_set())
-                if not self._pending.messages:
+                self._changed.wait_for(
+                    lambda: self._pending.messages or self.stopping.is_set(), IDLE_SECONDS
+                )
+                nothing = not self._pending.messages
+            if nothing:
+                if self.stopping.is_set():
                     return
+                self._writer.idle()
+                continue
             self.stopping.wait(self._settings.ingest_linger_ms / 1000)
             with self._changed:
                 batch, self._pending = self._pending, Batch(self._known)

@@ -62,7 +62,6 @@ class Writer:
             self._connection = psycopg.connect(
                 self.url, autocommit=True, connect_timeout=5, application_name="technopark-ingest"
             )
-            self.healthy = True
         return self._connection
 
     def write(self, batch: Batch) -> list[Batch]:
@@ -159,9 +158,26 @@ class Writer:
         """Note when devices were heard, once a second: it is for people, and no reading."""
         self._heard.update(batch.heard)
         if time.monotonic() >= self._activity_due:
-            heard, self._heard = self._heard, {}
             self._activity_due = time.monotonic() + ACTIVITY_SECONDS
-            note_activity(connection, heard.items())
+            self.flush_heard(connection)
+
+    def flush_heard(self, connection: psycopg.Connection) -> None:
+        """Write when devices were heard, and forget it when that is done."""
+        note_activity(connection, self._heard.items())
+        self._heard.clear()
+
+    def idle(self) -> None:
+        """While there is nothing to write: see whether the database is there."""
+        try:
+            connection = self.connection()
+            connection.execute("SELECT 1")
+            self.flush_heard(connection)
+        except psycopg.Error as error:
+            if self.healthy:
+                log.warning("database away", sqlstate=error.sqlstate)
+            self.healthy = False
+        else:
+            self.healthy = True
 
     def pause(self, attempt: int, error: psycopg.Error) -> None:
         """Wait before the next attempt, longer each time, with jitter."""
@@ -180,7 +196,7 @@ class Writer:
         if self._connection is None or self._connection.closed:
             return
         try:
-            note_activity(self._connection, self._heard.items())
+            self.flush_heard(self._connection)
         except psycopg.Error as error:
             log.warning("activity not noted", sqlstate=error.sqlstate)
         self._connection.close()

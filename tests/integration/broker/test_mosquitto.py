@@ -5,11 +5,13 @@ import subprocess
 import time
 
 import mqtt5
+import psutil
 import pytest
 
 from broker import passwords
 from broker.config import INGEST_SUBSCRIPTIONS, INGEST_USER
 from broker.session import Session, SessionLostError, SessionRefusedError
+from stack import broker_service
 from tests.parts import USERS, RunningBroker, free_port, wait_until
 
 
@@ -51,6 +53,21 @@ def test_a_store_that_was_lost_is_made_again_with_the_session(broker: RunningBro
     broker.start()
     with open_session(broker) as session:
         assert session.present
+
+
+def test_a_start_that_is_killed_half_way_leaves_no_broker_behind(broker: RunningBroker) -> None:
+    broker.kill()
+    for file in (broker.folder / "store").iterdir():
+        file.unlink()
+    # Without its password the session cannot be made, so the start stays in its first half.
+    (broker.folder / "session.options").write_text("-P wrong\n")
+    script = subprocess.Popen(broker_service.command(broker.runtime, broker.folder))
+    process = psutil.Process(script.pid)
+    wait_until(lambda: [p for p in process.children() if p.name() == "mosquitto"], "its broker")
+    (child,) = [p for p in process.children() if p.name() == "mosquitto"]
+    script.kill()
+    script.wait()
+    wait_until(lambda: not child.is_running(), "the broker to end with the script")
 
 
 def test_a_wrong_password_is_refused_with_the_brokers_reason(broker: RunningBroker) -> None:

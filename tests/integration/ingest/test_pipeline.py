@@ -223,3 +223,22 @@ def test_a_device_that_subscribes_to_everything_receives_nothing_of_another(
             registry.publish("devices/spy/commands/1", "{}", qos=1).wait_for_publish(10)
         wait_until(lambda: overheard, "the spy's own command")
     assert set(overheard) == {"devices/spy/commands/1"}
+
+
+def test_readiness_tells_when_the_database_is_away_even_without_messages(
+    ingest: RunningIngest, connection: psycopg.Connection
+) -> None:
+    wait_until(lambda: ingest.pipeline.problem() is None, "ingest to be ready")
+    name = connection.info.dbname
+    with psycopg.connect(
+        connection.info.dsn, dbname="postgres", password=connection.info.password, autocommit=True
+    ) as other:
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'technopark-ingest' AND datname = %s",
+            [name],
+        )
+        wait_until(lambda: "database" in (ingest.pipeline.problem() or ""), "it is not ready")
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+    wait_until(lambda: ingest.pipeline.problem() is None, "ingest to be ready again")

@@ -1,0 +1,153 @@
+"""What all panels have in common: where they ask, how they are drawn, how they are described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from grafana_foundation_sdk.builders import common, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as shapes
+from grafana_foundation_sdk.models import dashboard as models
+
+# The uid of the provisioned data source. Grafana keeps its plug-in's first name as an alias.
+DATASOURCE = models.DataSourceRef(type_val="grafana-postgresql-datasource", uid="technopark")
+
+# Grafana's names of units that our devices send, by their UCUM code.
+# Source: Grafana, packages/grafana-data/src/valueFormats/categories.ts.
+GRAFANA_UNITS: Mapping[str, str] = {
+    "Cel": "celsius",
+    "K": "kelvin",
+    "%": "percent",
+    "Pa": "pressurepa",
+    "hPa": "pressurehpa",
+    "mbar": "pressurembar",
+    "V": "volt",
+    "mV": "mvolt",
+    "A": "amp",
+    "mA": "mamp",
+    "W": "watt",
+    "kW": "kwatt",
+    "W/m2": "Wm2",
+    "W.h": "watth",
+    "kW.h": "kwatth",
+    "Ohm": "ohm",
+    "mOhm": "mohm",
+    "Hz": "hertz",
+    "{rev}/min": "rotrpm",
+    "m/s": "velocityms",
+    "mm/s": "suffix: mm/s",
+    "m/s2": "accMS2",
+    "N.m": "forceNm",
+    "lx": "lux",
+    "[ppm]": "ppm",
+    "ug/m3": "conμgm3",
+    "deg": "degree",
+    "s": "s",
+}
+
+Format = Literal["table", "time_series"]
+Panel = TypeVar("Panel", stat.Panel, table.Panel, timeseries.Panel)
+
+
+class Query(Builder[Dataquery], Dataquery):
+    """A query in SQL, in the shape that Grafana's PostgreSQL data source stores it.
+
+    Grafana's SDK knows the data sources' common parts only, so this one says what it needs.
+    """
+
+    def __init__(self, sql: str, shape: Format) -> None:
+        self.sql = sql
+        self.shape = shape
+
+    def build(self) -> Dataquery:
+        """Itself: it is plain data."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return {
+            "refId": "A",
+            "datasource": DATASOURCE.to_json(),
+            "editorMode": "code",
+            "format": self.shape,
+            "rawQuery": True,
+            "rawSql": self.sql,
+        }
+
+
+def described(panel: Panel, title: str, description: str, query: Query) -> Panel:
+    """A panel with its title, its explanation for the reader, and its query."""
+    panel.title(title).description(description).datasource(DATASOURCE)
+    return panel.with_target(query)
+
+
+def number_panel(title: str, description: str, sql: str) -> stat.Panel:
+    """Big numbers: one for each column of the single row that ``sql`` returns."""
+    return (
+        described(stat.Panel(), title, description, Query(sql, "table"))
+        .height(4)
+        .unit("short")
+        .color_mode(shapes.BigValueColorMode.VALUE)
+        .graph_mode(shapes.BigValueGraphMode.NONE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+    )
+
+
+def time_panel(title: str, description: str, sql: str) -> timeseries.Panel:
+    """Lines over time: ``sql`` returns ``time``, ``metric`` (the name of the line) and a value."""
+    return (
+        described(timeseries.Panel(), title, description, Query(sql, "time_series"))
+        .height(8)
+        .span(12)
+        # Devices seldom send more often, and fewer points are drawn faster.
+        .interval("5s")
+        .fill_opacity(10)
+        .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI))
+    )
+
+
+def table_panel(title: str, description: str, sql: str) -> table.Panel:
+    """Rows as they come."""
+    return (
+        described(table.Panel(), title, description, Query(sql, "table"))
+        .height(9)
+        .span(12)
+        .unit("none")
+        .cell_height(shapes.TableCellHeight.SM)
+    )
+
+
+def with_units(panel: timeseries.Panel) -> timeseries.Panel:
+    """Give every line whose name ends in a UCUM code in brackets Grafana's name of that unit."""
+    for code, unit in GRAFANA_UNITS.items():
+        escaped = "".join(f"\\{c}" if c in r"\/.[]{}" else c for c in code)
+        panel.override_by_regexp(rf"/\[{escaped}\]$/", [models.DynamicConfigValue("unit", unit)])
+    return panel
+
+
+def several(name: str, label: str, sql: str) -> dashboard.QueryVariable:
+    """A variable of which any number of values may be chosen.
+
+    "All" is the single value ``'*'``, so that a query can let everything pass, rows without a
+    value included, and stays short whatever the number of choices.
+    """
+    return (
+        one(name, label, sql)
+        .multi(True)
+        .include_all(True)
+        .all_value("'*'")
+        .current(models.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+
+
+def one(name: str, label: str, sql: str) -> dashboard.QueryVariable:
+    """A variable of which exactly one value is chosen."""
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(sql)
+        .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
+    )
