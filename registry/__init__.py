@@ -1,1 +1,1 @@
-"""The HTTP API: parks, labs, tenants, users, models, devices, credentials and readings."""
+"""The HTTP API: parks, labs, tenants, people, models, devices, credentials and queries."""

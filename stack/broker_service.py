@@ -26,17 +26,35 @@ def prepare(runtime: Runtime, folder: Path, config: BrokerConfig, users: Mapping
         runtime: whose programs the files name.
         folder: the broker's folder on this machine.
         config: rendered as it is; its paths are the broker's own names.
+        users: see ``write``.
+    """
+    write(folder, config, users, PurePosixPath(runtime.mosquitto), runtime.owner("mosquitto"))
+
+
+def write(
+    folder: Path,
+    config: BrokerConfig,
+    users: Mapping[str, str],
+    mosquitto: PurePosixPath,
+    owner: tuple[int, int],
+) -> None:
+    """Write everything that the broker reads.
+
+    Args:
+        folder: the broker's folder on this machine.
+        config: rendered as it is; its paths are the broker's own names.
         users: the platform's own users and their passwords. A password file that is there
             already keeps its other entries: devices that it knows may connect at once.
+        mosquitto: the broker's program, as the broker sees it.
+        owner: user and group id of the broker.
     """
     store = folder / "store"
     store.mkdir(parents=True, exist_ok=True)
-    owner = runtime.owner("mosquitto")
     files = {
         "mosquitto.conf": render_config(config),
         "prepare.conf": render_preparation(config),
         "acl": render_acl(),
-        "start.sh": render_start_script(config, PurePosixPath(runtime.mosquitto)),
+        "start.sh": render_start_script(config, mosquitto),
         "session.options": render_session_options(users[INGEST_USER]),
     }
     for path in (folder, store):
@@ -59,4 +77,6 @@ def prepare(runtime: Runtime, folder: Path, config: BrokerConfig, users: Mapping
 
 def command(runtime: Runtime, folder: Path) -> list[str]:
     """The command line of the broker."""
-    return runtime.command(["sh", runtime.inside(folder / "start.sh")], account="mosquitto")
+    # SIGTERM, not SIGKILL: while the script prepares the first start it has a child to end.
+    script = runtime.inside(folder / "start.sh")
+    return runtime.command(["sh", script], account="mosquitto", death_signal="TERM")

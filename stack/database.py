@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.errors import StackError
 from stack.runtime import Runtime
 
 SUPERUSER = "technopark"
@@ -32,6 +33,7 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "timezone": "UTC",
     "jit": "off",
+    # synchronous_commit stays on: without it a commit would not survive kill -9 of the server.
     "log_checkpoints": "off",
 }
 
@@ -43,6 +45,7 @@ def create(runtime: Runtime, folder: Path, password: str) -> None:
     configuration, written last, is there.
     """
     if (folder / "technopark.conf").exists():
+        require_same_version(runtime, folder)
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
@@ -71,11 +74,37 @@ def create(runtime: Runtime, folder: Path, password: str) -> None:
     os.chown(folder / "technopark.conf", *runtime.owner("postgres"))
 
 
+def require_same_version(runtime: Runtime, folder: Path) -> None:
+    """Refuse a cluster of another major version, which this server could not open.
+
+    Raises:
+        StackError: names both versions.
+    """
+    held = (folder / "PG_VERSION").read_text().strip()
+    have = runtime.postgres_version().partition(".")[0]
+    if held != have:
+        raise StackError(
+            f"the data in {folder} is of PostgreSQL {held}, but PostgreSQL {have} is what runs "
+            f"here: install PostgreSQL {held}, or export with it and import into a new folder"
+        )
+
+
+def edition_settings(runtime: Runtime) -> dict[str, str]:
+    """What the edition asks for. The Apache one has no policies, so it needs no workers for them.
+
+    With workers it would try a Community job of its own now and then, and log an error each time.
+    """
+    libraries = runtime.root / runtime.postgres_bin.relative_to("/").parent / "lib"
+    is_community = any(libraries.glob("timescaledb-tsl-*.so"))
+    return {} if is_community else {"timescaledb.max_background_workers": "0"}
+
+
 def command(
     runtime: Runtime, folder: Path, port: int, settings: Mapping[str, str] | None = None
 ) -> list[str]:
     """The command line of the server. It shuts down at once when its parent is gone."""
-    options = [f"--{name}={value}" for name, value in (settings or {}).items()]
+    chosen = {**edition_settings(runtime), **(settings or {})}
+    options = [f"--{name}={value}" for name, value in chosen.items()]
     postgres = runtime.postgres_bin / "postgres"
     return runtime.command(
         [postgres, "-D", runtime.inside(folder), "-p", str(port), *options],

@@ -1,37 +1,35 @@
 """The programs that the platform stands on: Mosquitto and PostgreSQL with TimescaleDB.
 
 They are taken from the machine where it has them in recent versions. Otherwise a private tree of
-Debian packages is built once under the platform's home; its programs run in it by chroot, inside
-a mount namespace of their own, so nothing is installed into the machine and nothing stays mounted.
+Debian packages is built once under the platform's home (``stack.builder``); its programs run in it
+by chroot, inside a mount namespace of their own, so nothing is installed into the machine and
+nothing stays mounted.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from stack import builder, namespace
+from stack.errors import RuntimeUnavailableError
+from stack.processes import bound
 
 POSTGRES_MINIMUM = 17
 MOSQUITTO_MINIMUM = (2, 1)
 
-# Debian's testing suite: the first with Mosquitto 2.1 and TimescaleDB for PostgreSQL 18.
-SUITE = "forky"
-PACKAGES = ("postgresql-18-timescaledb", "mosquitto", "mosquitto-clients")
-# Where the home folder appears to programs that run inside a namespace. It exists on every
-# system, is empty by convention, and does not depend on who may traverse the real path.
-INSIDE_HOME = Path("/mnt")
-
-
-class RuntimeUnavailableError(Exception):
-    """The programs are neither installed nor can they be built here."""
+# Where Debian and others put things. Never a search of whole trees: root may be a full machine.
+POSTGRES_FOLDERS = ("usr/lib/postgresql/*", "usr/pgsql-*")
+MOSQUITTO_PROGRAMS = ("usr/sbin/mosquitto", "usr/local/sbin/mosquitto")
+PLUGIN_FOLDERS = ("usr/lib", "usr/lib64", "usr/lib/*", "usr/lib/*/mosquitto", "usr/local/lib")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Runtime:
 
     def inside(self, path: Path) -> Path:
         """The name by which a program of the runtime knows ``path``, a path below ``home``."""
-        return INSIDE_HOME / path.relative_to(self.home) if self.isolated else path
+        return namespace.INSIDE_HOME / path.relative_to(self.home) if self.isolated else path
 
     def owner(self, account: str) -> tuple[int, int]:
         """User and group ids that own the files of ``account`` (``postgres``, ``mosquitto``)."""
@@ -71,27 +69,19 @@ class Runtime:
     def command(
         self, argv: Sequence[str | Path], *, account: str, death_signal: str = "KILL"
     ) -> list[str]:
-        """The command line that runs ``argv`` as ``account``, and ends it with its parent.
+        """The command line that runs ``argv`` as ``account``, and ends it with this process.
 
         The process started is the program itself: every wrapper is replaced by exec, so its
-        process id takes the signals. ``death_signal`` is what the kernel sends when the parent
+        process id takes the signals. ``death_signal`` is what the kernel sends when this process
         is gone, however it went.
         """
-        last = ["setpriv", "--pdeathsig", death_signal]
         if os.geteuid() == 0:
             uid, gid = self.owner(account)
-            last += ["--reuid", str(uid), "--regid", str(gid), "--clear-groups"]
-        last += [str(part) for part in argv]
-        if not self.isolated:
-            return last
-        enter = ["unshare", "--mount", "--propagation", "private"]
-        if os.geteuid() != 0:
-            enter += ["--map-current-user", "--keep-caps"]
-        script = 'mount --rbind "$2" "$1/mnt"; '
-        if self.root != Path("/"):
-            script += 'mount --rbind /dev "$1/dev"; mount --rbind /proc "$1/proc"; '
-        script += 'root=$1; shift 2; exec chroot "$root" "$@"'
-        return [*enter, "sh", "-ec", script, "sh", str(self.root), str(self.home), *last]
+            options = ["--reuid", str(uid), "--regid", str(gid), "--clear-groups"]
+        else:
+            options = namespace.dropped_capabilities() if self.isolated else []
+        program = bound(argv, death_signal=death_signal, options=options)
+        return namespace.enter(self.root, self.home, program) if self.isolated else program
 
     def run(
         self, argv: Sequence[str | Path], *, account: str, env: Mapping[str, str] | None = None
@@ -110,178 +100,153 @@ class Runtime:
             stdin=subprocess.DEVNULL,
         )
 
+    def postgres_version(self) -> str:
+        """The server's version, such as ``18.1``."""
+        words = self.run([self.postgres_bin / "postgres", "--version"], account="postgres").stdout
+        return words.split()[2]
+
+    def mosquitto_version(self) -> str:
+        """The broker's version, such as ``2.1.2``; ``0`` where it does not tell."""
+        result = subprocess.run(
+            self.command([self.mosquitto, "-h"], account="mosquitto"),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        found = re.search(r"mosquitto version (\d+(?:\.\d+)+)", result.stdout)
+        return found[1] if found else "0"
+
 
 def find(home: Path, root: Path = Path("/")) -> Runtime | None:
     """The runtime that ``root`` holds, or None where a program is missing or too old."""
-    postgres = newest_postgres(root)
-    mosquitto = next(
-        (p for p in ("usr/sbin/mosquitto", "usr/local/sbin/mosquitto") if (root / p).exists()), None
-    )
-    plugins = next(
-        (found.parent for found in root.glob("usr/lib/**/mosquitto_persist_sqlite.so")), None
-    )
-    if postgres is None or mosquitto is None or plugins is None:
+    try:
+        return examine(home, root)
+    except RuntimeUnavailableError:
         return None
+
+
+def examine(home: Path, root: Path) -> Runtime:
+    """The runtime that ``root`` holds.
+
+    Raises:
+        RuntimeUnavailableError: says which program is missing, or which version was found and
+            which is needed.
+    """
+    postgres, mosquitto, plugins = newest_postgres(root), broker_program(root), broker_plugins(root)
     runtime = Runtime(
         root=root,
         postgres_bin=Path("/") / postgres.relative_to(root),
-        mosquitto=Path("/") / mosquitto,
+        mosquitto=Path("/") / mosquitto.relative_to(root),
         plugins=Path("/") / plugins.relative_to(root),
         home=home,
         isolated=root != Path("/") or os.geteuid() == 0,
     )
-    return runtime if mosquitto_version(runtime) >= MOSQUITTO_MINIMUM else None
+    version = runtime.mosquitto_version()
+    if tuple(int(part) for part in version.split(".")) < MOSQUITTO_MINIMUM:
+        raise RuntimeUnavailableError(f"Mosquitto {version} was found, 2.1 or newer is needed")
+    return runtime
 
 
-def newest_postgres(root: Path) -> Path | None:
+def newest_postgres(root: Path) -> Path:
     """The program folder of the newest PostgreSQL under ``root`` that has TimescaleDB."""
-    versions = [
-        (int(folder.name), folder / "bin")
-        for folder in root.glob("usr/lib/postgresql/*")
-        if folder.name.isdecimal()
-        and (folder / "bin/postgres").exists()
-        and (folder / "lib/timescaledb.so").exists()
-    ]
-    usable = [pair for pair in versions if pair[0] >= POSTGRES_MINIMUM]
-    return max(usable)[1] if usable else None
+    folders = [found for pattern in POSTGRES_FOLDERS for found in root.glob(pattern)]
+    versions = {
+        int(number[0]): folder
+        for folder in folders
+        if (folder / "bin/postgres").exists() and (number := re.search(r"\d+$", folder.name))
+    }
+    if not versions:
+        raise RuntimeUnavailableError("no PostgreSQL was found, 17 or newer is needed")
+    if max(versions) < POSTGRES_MINIMUM:
+        raise RuntimeUnavailableError(
+            f"PostgreSQL {max(versions)} was found, {POSTGRES_MINIMUM} or newer is needed"
+        )
+    for version in sorted(versions, reverse=True):
+        if (versions[version] / "lib/timescaledb.so").exists() and version >= POSTGRES_MINIMUM:
+            return versions[version] / "bin"
+    raise RuntimeUnavailableError(f"PostgreSQL {max(versions)} was found without TimescaleDB")
 
 
-def mosquitto_version(runtime: Runtime) -> tuple[int, ...]:
-    """The broker's version, (0,) where it does not tell."""
-    result = subprocess.run(
-        runtime.command([runtime.mosquitto, "-h"], account="mosquitto"),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
+def broker_program(root: Path) -> Path:
+    """Where Mosquitto is under ``root``."""
+    for program in MOSQUITTO_PROGRAMS:
+        if (root / program).exists():
+            return root / program
+    raise RuntimeUnavailableError("no Mosquitto was found, 2.1 or newer is needed")
+
+
+def broker_plugins(root: Path) -> Path:
+    """The folder of Mosquitto's plugins under ``root``. They come with 2.1, not before."""
+    for pattern in PLUGIN_FOLDERS:
+        for found in root.glob(f"{pattern}/mosquitto_persist_sqlite.so"):
+            return found.parent
+    raise RuntimeUnavailableError(
+        "a Mosquitto without its persist-sqlite plugin was found, 2.1 or newer is needed"
     )
-    found = re.search(r"mosquitto version (\d+(?:\.\d+)+)", result.stdout)
-    return tuple(int(part) for part in found[1].split(".")) if found else (0,)
 
 
-def ensure(home: Path, progress: Callable[[str], None] = lambda _: None) -> Runtime:
+def ensure(
+    home: Path, progress: Callable[[str], None] = lambda _: None, mirror: str | None = None
+) -> Runtime:
     """The machine's own programs, else the private tree, built now if it has to be.
+
+    Once a tree was built it is used for good: the data belongs to its versions.
 
     Args:
         home: the platform's folder; the tree is ``home/runtime``.
         progress: told in a few words what is being done.
+        mirror: Debian archive to build from; by default that of the machine's own apt.
 
     Raises:
         RuntimeUnavailableError: with the one sentence that says what to install.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    # The accounts of the database and the broker pass through it to their own folders.
-    home.chmod(0o711)
+    make_home(home)
     tree = home / "runtime"
-    if system := find(home):
-        return system
-    # One process builds; the others wait here and find the finished tree.
-    with FileLock(home / "runtime.lock"):
-        if not tree.exists():
-            build(tree, progress)
-    runtime = find(home, tree)
-    if runtime is None:
-        raise RuntimeUnavailableError(
-            f"the runtime in {tree} is too old or damaged: remove that folder and run this again"
-        )
-    return runtime
-
-
-def build(tree: Path, progress: Callable[[str], None]) -> None:
-    """Build the private tree beside its place and move it there only when it is whole."""
-    mirror = debian_mirror()
-    require_mmdebstrap(progress)
-    partial = tree.with_name("runtime.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = [
-        "mmdebstrap", "--variant=apt", f"--include={','.join(PACKAGES)}",
-        '--aptopt=APT::Install-Recommends "false"',
-        '--aptopt=Acquire::Check-Valid-Until "false"',
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        SUITE, str(partial), f"deb {mirror} {SUITE} main",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    ) as process:
-        words = list(told(process.stderr or iter(()), progress))
-    if process.returncode != 0:
-        shutil.rmtree(partial, ignore_errors=True)
-        reason = next((w for w in reversed(words) if w.startswith("E: ")), "E: it failed")
-        raise RuntimeUnavailableError(
-            f"the private runtime could not be built ({reason[3:]}): check the network to your "
-            "Debian mirror and run this again, or use `docker compose up`"
-        )
-    partial.rename(tree)
-
-
-def told(lines: Iterator[str], progress: Callable[[str], None]) -> Iterator[str]:
-    """Pass the builder's informative lines on to ``progress``, and return every line."""
-    for line in lines:
-        text = line.strip()
-        if text.startswith("I: "):
-            progress(text[3:])
-        yield text
-
-
-def debian_mirror() -> str:
-    """The archive that this machine's own apt uses.
-
-    Raises:
-        RuntimeUnavailableError: this is no Debian with apt.
-    """
-    if shutil.which("apt-get") is None:
-        raise RuntimeUnavailableError(INSTALL_HINT)
-    codename = re.search(
-        r"^VERSION_CODENAME=(\S+)", Path("/etc/os-release").read_text(), re.MULTILINE
-    )
-    listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
-         "Created-By: Packages"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    for line in listing.splitlines():
-        uri, release, component = line.split()
-        if codename and release == codename[1] and component == "main" and "debian" in uri:
-            return uri
-    raise RuntimeUnavailableError(INSTALL_HINT)
-
-
-INSTALL_HINT = (
-    "this machine has no Mosquitto 2.1+ and PostgreSQL 17+ with TimescaleDB, and is no Debian on "
-    "which they could be built: install them, or use `docker compose up`"
-)
-
-
-def require_mmdebstrap(progress: Callable[[str], None]) -> None:
-    """Install the builder where it is missing and that is allowed."""
-    if shutil.which("mmdebstrap"):
-        return
-    if os.geteuid() != 0:
-        raise RuntimeUnavailableError(
-            "building the private runtime needs mmdebstrap: "
-            "run `sudo apt-get install mmdebstrap uidmap`, or use `docker compose up`"
-        )
-    progress("installing mmdebstrap")
-    for step in (["update"], ["install", "--yes", "--no-install-recommends", "mmdebstrap"]):
-        result = subprocess.run(
-            ["apt-get", "--quiet", *step], capture_output=True, text=True, check=False,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    if result.returncode != 0:
-        last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RuntimeUnavailableError(
-            f"mmdebstrap could not be installed ({last}): check the network and run this again"
-        )
-
-
-def account_name() -> str:
-    """The name of the user who runs this, for messages."""
+    if not tree.exists():
+        try:
+            return examine(home, Path("/"))
+        except RuntimeUnavailableError as reason:
+            progress(f"{reason}; so a private runtime is built, once")
+        # One process builds; the others wait here and find the finished tree.
+        with taking_turns(home / "runtime.lock", progress):
+            if not tree.exists():
+                builder.build(tree, progress, mirror)
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+        return examine(home, tree)
+    except RuntimeUnavailableError as reason:
+        raise RuntimeUnavailableError(
+            f"{tree} is of no use ({reason}): remove that folder and run this again"
+        ) from None
+
+
+def make_home(home: Path) -> None:
+    """Create the platform's folder. The accounts of database and broker pass through it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o711)
+        mode = home.stat().st_mode
+        if mode & 0o111 != 0o111:
+            home.chmod(mode | 0o111)
+    except OSError as error:
+        raise RuntimeUnavailableError(
+            f"the folder {home} cannot be used ({error.strerror}): "
+            "make it yours, or set TECHNOPARK_HOME to another"
+        ) from error
+
+
+@contextmanager
+def taking_turns(path: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock; say so when another process has it and this one has to wait."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("another process is building the runtime; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 if __name__ == "__main__":

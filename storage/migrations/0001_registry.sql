@@ -117,6 +117,22 @@ CREATE TABLE devices (
 CREATE INDEX devices_by_tenant ON devices (tenant_id, id);
 CREATE INDEX devices_by_lab ON devices (lab_id, id);
 
+-- A tenant's own model is for its own devices; to others it does not exist, not even in an error.
+CREATE FUNCTION check_device_model() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.model_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM models m
+        WHERE m.id = NEW.model_id AND (m.tenant_id IS NULL OR m.tenant_id = NEW.tenant_id)
+    ) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = 'the model is not one for this tenant',
+            TABLE = 'devices', CONSTRAINT = 'devices_model_id_fkey';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER model_is_usable BEFORE INSERT OR UPDATE OF model_id, tenant_id ON devices
+    FOR EACH ROW EXECUTE FUNCTION check_device_model();
+
 CREATE TABLE device_secrets (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     device_id    device_name NOT NULL REFERENCES devices ON DELETE CASCADE,

@@ -1,0 +1,209 @@
+"""`technopark replay`: a recorded file, played as a device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import typer
+
+import simulators
+from broker.topics import METRIC_NAME
+from cli import enrolment
+from cli.api import Api, Json
+from cli.fleets import (
+    ApiUrl,
+    Credentials,
+    Host,
+    Lab,
+    Port,
+    Seconds,
+    SummaryFile,
+    TakeOver,
+    Tenant,
+    Token,
+    plain_errors,
+    play,
+    read_credentials,
+    require_device_id,
+    warn,
+)
+from simulators import Address, Fleet, recording, tmy3
+from simulators.recording import Layout, Recording, Row
+
+T = TypeVar("T")
+
+WEATHER_STATION: dict[str, Json] = {
+    "id": "weather-station",
+    "name": "Weather station",
+    "description": "Hourly irradiance and weather, from a TMY3 file.",
+    "metrics": [
+        {"metric": c.metric, "unit": c.unit, "minimum": c.minimum, "maximum": c.maximum}
+        for c in tmy3.COLUMNS
+    ],
+}
+
+File = Annotated[Path | None, typer.Argument(help="A CSV file whose first line names the columns.")]
+Preset = Annotated[
+    Literal["tmy3"] | None,
+    typer.Option(
+        help="A known kind of FILE; without FILE tmy3, the typical year of weather in pvlib.",
+    ),
+]
+DeviceId = Annotated[
+    str | None, typer.Option("--device", help="Publishes the readings; a preset makes its own.")
+]
+Map = Annotated[list[str] | None, typer.Option("--map", help="METRIC=COLUMN, as often as needed.")]
+TimeColumns = Annotated[str, typer.Option("--time", help="The column, or two: DATE,TIME.")]
+TimeFormat = Annotated[
+    str, typer.Option(help="iso, epoch, epoch-ms, or like %d.%m.%Y %H:%M (Python's strptime).")
+]
+Zone = Annotated[str, typer.Option(help="±HH:MM of times that do not tell their own.")]
+Year = Annotated[
+    int | None, typer.Option(min=2000, max=9998, help="Puts every line into this year.")
+]
+Shift = Annotated[
+    Literal["now"] | None,
+    typer.Option(
+        help="now: by whole days, to end within the last day; with --for, plays the last part.",
+    ),
+]
+Speed = Annotated[float, typer.Option(min=0.001, help="Recorded seconds in a second.")]
+
+
+def replay(
+    file: File = None,
+    preset: Preset = None,
+    device: DeviceId = None,
+    columns: Map = None,
+    time_columns: TimeColumns = "time",
+    time_format: TimeFormat = "iso",
+    zone: Zone = "+00:00",
+    year: Year = None,
+    shift: Shift = None,
+    speed: Speed = 1.0,
+    seconds: Seconds = None,
+    tenant: Tenant = "demo",
+    lab: Lab = None,
+    take_over: TakeOver = False,
+    credentials: Credentials = None,
+    summary: SummaryFile = None,
+    host: Host = "127.0.0.1",
+    port: Port = 1883,
+    api_url: ApiUrl = "http://127.0.0.1:8000",
+    token: Token = "",
+) -> None:
+    """Play a recorded CSV file as a device, with the file's own time stamps.
+
+    Without FILE it is the weather of a typical year, from twelve months ago until now.
+
+    Example: technopark replay --speed 3600 --for 60
+
+    Example: technopark replay log.csv --map speed=RPM --time Date,Time
+    --time-format "%d.%m.%Y %H:%M" --zone +01:00 --device my-bench --speed 10
+    """
+    if year is not None and shift is not None:
+        raise typer.BadParameter("--year and --shift exclude each other")
+    if file is None and columns is None:
+        preset = preset or "tmy3"
+    device_id = device or required(preset and f"{tenant}-weather-station-01", "--device")
+    require_device_id(device_id)
+    now = time.time()
+    with plain_errors():
+        if preset is not None:
+            found, to_now = typical_year(file, year, now), year is None
+        else:
+            layout = checked_layout(columns, time_columns, time_format, zone, year)
+            found, to_now = csv_file(required(file, "FILE"), layout, shift, now), shift is not None
+        rows = found.rows
+        if to_now and seconds is not None:
+            rows = recording.ending_now(rows, now, speed, seconds)
+        recording.require_playable(rows, now)
+        announce(device_id, rows, found)
+        if credentials is not None:
+            secret = own_secret(credentials, device_id)
+        else:
+            with Api(api_url, token) as api:
+                if preset is not None:
+                    enrol_station(api, device_id, tenant, lab)
+                secret = enrolment.existing(api, device_id, take_over=take_over)
+        fleet = Fleet(Address(host, port), {device_id: secret})
+        player = simulators.replay(fleet, device_id, rows, speed)
+        play(fleet, player, seconds=seconds, summary_file=summary)
+
+
+def typical_year(file: Path | None, year: int | None, now: float) -> Recording:
+    """The hours of a TMY3 file: in ``year``, or in the last twelve months and on from now."""
+    path = file or tmy3.shipped_file()
+    return tmy3.up_to_now(path, now) if year is None else tmy3.read_year(path, year)
+
+
+def csv_file(file: Path, layout: Layout, shift: str | None, now: float) -> Recording:
+    """The lines of a file, where they were recorded or moved to the last day."""
+    found = recording.read_csv(file, layout)
+    if shift is None:
+        return found
+    return replace(found, rows=recording.shifted(found.rows, now))
+
+
+def checked_layout(
+    columns: list[str] | None, time_columns: str, time_format: str, zone: str, year: int | None
+) -> Layout:
+    """How the file is to be read; a usage error where that was said wrongly."""
+    mapped = dict(mapping(text) for text in required(columns, "--map"))
+    try:
+        offset = recording.parse_zone(zone)
+    except ValueError as error:
+        raise typer.BadParameter(f"--zone: {error}") from error
+    return Layout(mapped, time_columns.split(","), time_format, offset, year)
+
+
+def mapping(text: str) -> tuple[str, str]:
+    """Metric and column of ``metric=column``."""
+    metric, _, column = text.partition("=")
+    if not METRIC_NAME.fullmatch(metric) or not column:
+        raise typer.BadParameter(
+            f"--map {text!r}: give METRIC=COLUMN; a metric's name has letters, digits, '_', '.' "
+            "and '-', at most 64, and begins with a letter or '_'"
+        )
+    return metric, column
+
+
+def required(value: T | None, option: str) -> T:
+    """The value, or a usage error that names what is missing."""
+    if value is None:
+        raise typer.BadParameter(f"{option} is needed to play a file of your own")
+    return value
+
+
+def own_secret(credentials: Path, device_id: str) -> str:
+    """The device's secret in a file of credentials."""
+    secrets = read_credentials(credentials)
+    if device_id not in secrets:
+        raise enrolment.EnrolmentError(f"{credentials} has no secret of {device_id}")
+    return secrets[device_id]
+
+
+def enrol_station(api: Api, device_id: str, tenant: str, lab: str | None) -> None:
+    """Register the weather station where it is missing, with its model and tenant."""
+    enrolment.ensure_tenant(api, tenant)
+    model_id = enrolment.ensure_model(api, tenant, WEATHER_STATION)
+    enrolment.ensure_device(api, enrolment.device(device_id, tenant, model_id, lab))
+
+
+def announce(device_id: str, rows: Sequence[Row], found: Recording) -> None:
+    """Say what will be played, and what of the file will not."""
+    first, last = (datetime.fromtimestamp(row.time, UTC) for row in (rows[0], rows[-1]))
+    typer.echo(
+        f"{device_id}: {len(rows):,} readings from {first:%Y-%m-%d %H:%M} "
+        f"to {last:%Y-%m-%d %H:%M} UTC",
+        err=True,
+    )
+    if found.skipped_values:
+        warn(f"{found.skipped_values:,} cells hold no number and were left out")
+    if found.skipped_rows:
+        warn(f"{found.skipped_rows:,} lines have no value, or a day that the year does not have")

@@ -1,0 +1,128 @@
+"""The application: what it opens, its routes, its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from broker.config import INGEST_USER, REGISTRY_USER
+from registry import (
+    device_secrets,
+    devices,
+    health,
+    models,
+    parks,
+    problems,
+    readings,
+    reference,
+    telemetry,
+    tenants,
+    tokens,
+    users,
+)
+from registry.access import Pool
+from registry.body_limit import BodyLimit
+from registry.broker_files import Keeper
+from registry.publisher import MAX_PAYLOAD, Publisher
+from registry.settings import Settings
+from storage.rows import Connection
+
+PREFIX = "/api/v1"
+# How long a request waits for a connection, and a statement for its end.
+POOL_SECONDS = 3.0
+STATEMENT_SECONDS = 20
+ROUTERS = (parks, tenants, users, tokens, models, devices, device_secrets, readings, telemetry)
+
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API as an ASGI application."""
+    app = FastAPI(
+        title="Technopark IoT",
+        version=version("technopark-iot"),
+        description=reference.DESCRIPTION,
+        openapi_url=reference.OPENAPI_URL,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan(settings),
+    )
+    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    problems.install(app)
+    reference.install(app)
+    for module in ROUTERS:
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(health.router)
+    return app
+
+
+def open_pool(settings: Settings) -> Pool:
+    """The connections for requests; they are made, and replaced, when they are needed."""
+    return AsyncConnectionPool(
+        settings.database_url.get_secret_value(),
+        connection_class=Connection,
+        kwargs={
+            "row_factory": dict_row,
+            "application_name": "technopark-registry",
+            "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_SECONDS}s",
+        },
+        min_size=1,
+        max_size=settings.database_connections,
+        timeout=POOL_SECONDS,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+
+
+def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What is open as long as the app runs. Neither database nor broker has to be there yet."""
+    registry_password = settings.registry_password.get_secret_value()
+    internal = {
+        INGEST_USER: settings.ingest_password.get_secret_value(),
+        REGISTRY_USER: registry_password,
+    }
+
+    @asynccontextmanager
+    async def opened(app: FastAPI) -> AsyncIterator[None]:
+        async with open_pool(settings) as pool:
+            database_url = settings.database_url.get_secret_value()
+            keeper = Keeper(pool, database_url, settings.broker_folder, internal)
+            publisher = Publisher(
+                settings.broker_host, settings.broker_port, registry_password, keeper.heard
+            )
+            app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
+            async with background(keeper.run(), publisher.run()):
+                yield
+
+    return opened
+
+
+@asynccontextmanager
+async def background(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run the work beside the requests, and cancel it at the end."""
+    tasks = [asyncio.create_task(each) for each in work]
+    for task in tasks:
+        task.add_done_callback(stop_if_broken)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def stop_if_broken(task: asyncio.Task[None]) -> None:
+    """End the process where a task ended by a fault: whoever watches it starts a sound one."""
+    if not task.cancelled() and (fault := task.exception()):
+        log.critical("a task of the registry ended", exc_info=fault)
+        signal.raise_signal(signal.SIGTERM)

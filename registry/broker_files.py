@@ -1,0 +1,150 @@
+"""Keeps the broker's password file in step with the devices and secrets of the database.
+
+Every change of a credential sends word through PostgreSQL's LISTEN; the file is rendered anew as
+a whole, so that a word that was missed costs nothing once another comes, and a render at the
+start mends what happened while nobody kept it. ADR 0004 tells how both secrets of a rotation work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from broker import passwords
+from registry.access import Pool
+from registry.broker_log import BrokerLog
+from storage import credentials
+
+# Every reload makes the broker check all connected clients again, so a burst of changes shares
+# one; a single change goes out at once.
+PAUSE_SECONDS = 0.3
+# Even a word of PostgreSQL's that was lost costs no more than this.
+CHECK_SECONDS = 30.0
+# Not less between two secrets offered for refused log-ins: anybody can be refused.
+OFFER_SECONDS = 0.7
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """Renders, replaces and reloads the password file.
+
+    Args:
+        pool: for reading credentials.
+        database_url: for a connection of its own that listens.
+        folder: the broker's, with ``passwords`` and ``mosquitto.pid``.
+        internal: the platform's own users of the broker and their passwords.
+
+    Attributes:
+        reloads: how often the broker was told to read the file.
+    """
+
+    def __init__(
+        self, pool: Pool, database_url: str, folder: Path, internal: Mapping[str, str]
+    ) -> None:
+        self._pool, self._database_url = pool, database_url
+        self._file, self._pid_file = folder / "passwords", folder / "mosquitto.pid"
+        self._internal = internal
+        self._log = BrokerLog()
+        self._changed, self._refusals = asyncio.Event(), asyncio.Event()
+        self._reload_anyway = True
+        self.reloads = 0
+
+    def heard(self, line: str | None) -> None:
+        """Follow the broker's log; None: a connection to the broker has begun."""
+        if line is None:
+            self._log.forget()
+            # It may have read the file just before we replaced it, and had no pid file yet.
+            self._reload_anyway = True
+            self._changed.set()
+        elif self._log.read(line):
+            self._refusals.set()
+
+    async def run(self) -> None:
+        """Keep the file until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="listen for credentials")
+            tasks.create_task(self._render_changes(), name="render the password file")
+            tasks.create_task(self._offer_others(), name="offer the other secret")
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(psycopg.OperationalError):
+                async with await psycopg.AsyncConnection.connect(
+                    self._database_url, autocommit=True
+                ) as connection:
+                    await connection.execute("LISTEN credentials")
+                    # What happened until now nobody told us.
+                    self._changed.set()
+                    async for _ in connection.notifies():
+                        self._changed.set()
+            await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1))
+
+    async def _render_changes(self) -> None:
+        due = 0.0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), due)
+            self._changed.clear()
+            try:
+                due = await self._render()
+            except (psycopg.Error, OSError) as error:
+                log.warning("the password file waits", error=type(error).__name__)
+                due = RETRY_SECONDS
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _render(self) -> float:
+        """Bring the file up to date, and the broker.
+
+        Returns:
+            Seconds until it has to be looked at again.
+        """
+        async with self._pool.connection() as connection:
+            devices = await credentials.broker_entries(connection)
+            expiry = await credentials.seconds_to_next_expiry(connection)
+        changed = await asyncio.to_thread(self._replace, devices)
+        if changed or self._reload_anyway:
+            self._reload_anyway = False
+            self.reloads += passwords.reload(self._pid_file)
+        return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
+
+    def _replace(self, devices: list[tuple[str, str]]) -> bool:
+        known = self._file.read_text() if self._file.exists() else ""
+        sound = [entry for entry in devices if passwords.well_formed(entry[1])]
+        if len(sound) < len(devices):
+            # One would make the broker refuse the whole file, and all devices with it.
+            log.error("malformed hashes are left out", count=len(devices) - len(sound))
+        text = passwords.render([*internal_entries(known, self._internal), *sound])
+        return passwords.replace(self._file, text)
+
+    async def _offer_others(self) -> None:
+        while True:
+            await self._refusals.wait()
+            self._refusals.clear()
+            try:
+                async with self._pool.connection() as connection:
+                    await credentials.offer_next_secret(connection, self._log.take_refused())
+            except psycopg.Error as error:
+                log.warning("a refused device waits", error=type(error).__name__)
+            await asyncio.sleep(OFFER_SECONDS)
+
+
+def internal_entries(known: str, internal: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The entries of the platform's own users: the file's where they hold, else new ones.
+
+    A new hash has another salt, so that new ones alone would make every file another.
+    """
+    lines = dict(line.split(":", 1) for line in known.splitlines() if ":" in line)
+    return [
+        (user, lines[user])
+        if passwords.verify_secret(password, lines.get(user, ""))
+        else (user, passwords.hash_secret(password))
+        for user, password in internal.items()
+    ]

@@ -1,0 +1,153 @@
+"""Models: the types of devices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Query, status
+from pydantic import AfterValidator, Field, model_validator
+
+from registry.access import (
+    Database,
+    ManagedModel,
+    Person,
+    ReadableModel,
+    SignedIn,
+    readable_model,
+)
+from registry.fields import Answer, Body, Finite, MetricName, Name, Slug, Text, Unit, example, unset
+from registry.pages import Page, PageQuery, by_id
+from registry.problems import ForbiddenError, no_such
+from storage import models, tenants
+from storage.rows import Connection, Row
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+MetricKind = Literal["number", "boolean", "text", "object"]
+METRICS: list[dict[str, Any]] = [
+    {
+        "metric": "dc_power",
+        "kind": "number",
+        "unit": "kW",
+        "minimum": 0.0,
+        "maximum": 12.0,
+    }
+]
+MODEL: dict[str, Any] = {
+    "id": "pv-inverter",
+    "tenant_id": None,
+    "name": "PV inverter",
+    "description": "A three-phase string inverter",
+    "metrics": METRICS,
+}
+
+
+class Metric(Body):
+    """A quantity that devices of the model send, with its plausible range."""
+
+    model_config = example(**METRICS[0])
+    metric: MetricName
+    kind: MetricKind = "number"
+    unit: Unit | None = None
+    minimum: Finite | None = None
+    maximum: Finite | None = None
+
+    @model_validator(mode="after")
+    def range_is_one(self) -> Self:
+        """Refuse a range that holds nothing."""
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("the minimum is above the maximum")
+        return self
+
+
+def named_once(metrics: list[Metric]) -> list[Metric]:
+    """Refuse two metrics of one name."""
+    if len({metric.metric for metric in metrics}) != len(metrics):
+        raise ValueError("each metric at most once")
+    return metrics
+
+
+Metrics = Annotated[list[Metric], Field(max_length=500), AfterValidator(named_once)]
+
+
+class NewModel(Body):
+    """A type of device; without a tenant it is offered to everybody."""
+
+    model_config = example(**MODEL)
+    id: Slug
+    tenant_id: Slug | None = None
+    name: Name
+    description: Text = ""
+    metrics: Metrics = Field(default_factory=list)
+
+
+class ModelChanges(Body):
+    """What is to be another; the rest stays. A list of metrics replaces the whole list."""
+
+    model_config = example(description="A three-phase string inverter, 12 kW", metrics=METRICS)
+    name: Name = unset()
+    description: Text = unset()
+    metrics: Metrics = unset()
+
+
+class Model(Answer):
+    """A type of device with the metrics that it sends."""
+
+    model_config = example(**MODEL, created_at="2026-03-01T09:00:00Z")
+    id: str
+    tenant_id: str | None
+    name: str
+    description: str
+    metrics: list[Metric]
+    created_at: datetime
+
+
+class ModelQuery(PageQuery):
+    """Which models."""
+
+    tenant_id: str | None = None
+
+
+async def require_maker(connection: Connection, person: Person, tenant_id: str | None) -> None:
+    """Return only if the person may make models for the tenant; None is the platform."""
+    if tenant_id is None:
+        if not person.is_admin:
+            raise ForbiddenError("name your tenant: only administrators offer models to everybody")
+    elif await tenants.tenant(connection, person.scope, tenant_id) is None:
+        raise no_such("tenant_id", "tenant")
+    elif not person.makes_for(tenant_id):
+        raise ForbiddenError("only those who work for the tenant may add models to it")
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=Model)
+async def create_model(body: NewModel, connection: Database, person: SignedIn) -> Row:
+    """Add a model."""
+    await require_maker(connection, person, body.tenant_id)
+    return await models.create_model(connection, body.model_dump())
+
+
+@router.get("", response_model=Page[Model])
+async def list_models(
+    query: Annotated[ModelQuery, Query()], connection: Database, person: SignedIn
+) -> Row:
+    """List the platform's models and those of tenants that you may see."""
+    rows = await models.models(
+        connection, person.scope, query.tenant_id, query.after(str), query.limit + 1
+    )
+    return query.page(rows, by_id)
+
+
+@router.get("/{model_id}", response_model=Model)
+async def show_model(model: ReadableModel) -> Row:
+    """Show a model."""
+    return model
+
+
+@router.patch("/{model_id}", response_model=Model)
+async def change_model(
+    body: ModelChanges, model: ManagedModel, connection: Database, person: SignedIn
+) -> Row:
+    """Change a model."""
+    await models.change_model(connection, model["id"], body.changes())
+    return await readable_model(model["id"], connection, person)

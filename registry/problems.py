@@ -1,0 +1,197 @@
+"""Refusals: classes with a status, and the one place that makes RFC 9457 answers of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import ClassVar
+
+import psycopg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+log = structlog.get_logger()
+
+# One refused field: {"pointer": "#/name"} in the body or {"parameter": "limit"}, and "detail".
+FieldError = Mapping[str, str]
+
+
+class ProblemError(Exception):
+    """A refusal that the client is told about.
+
+    Attributes:
+        status: of the answer.
+        detail: what is wrong and how to mend it, without anything secret.
+        errors: the fields that are to blame.
+    """
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        self.detail, self.errors = detail, list(errors)
+        super().__init__(detail)
+
+
+class UnauthorizedError(ProblemError):
+    """Nobody knows who asks."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="technopark"'}
+
+
+class ForbiddenError(ProblemError):
+    """The asker may see the thing, but not do this with it."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFoundError(ProblemError):
+    """There is no such thing, or none that the asker may see; the answer is the same."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class ConflictError(ProblemError):
+    """It does not go together with what is there."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class UnprocessableError(ProblemError):
+    """The request is understood, and wrong."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnavailableError(ProblemError):
+    """A part that is needed is away; the same request may succeed soon."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": str(RETRY_SECONDS)}
+
+
+def in_body(field: str, detail: str) -> FieldError:
+    """A refused field of the body."""
+    return {"pointer": f"#/{field}", "detail": detail}
+
+
+def no_such(field: str, what: str) -> UnprocessableError:
+    """A field names a thing that is not there, or not there for the asker."""
+    return UnprocessableError(
+        f"there is no such {what}", [in_body(field, f"there is no such {what}")]
+    )
+
+
+def answer(
+    status: int,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The problem document. Its type is about:blank: the status says what kind it is."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "errors": list(errors),
+    }
+    return JSONResponse(body, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every refusal of the app be a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def refused(_: Request, problem: ProblemError) -> JSONResponse:
+        return answer(problem.status, problem.detail, problem.errors, problem.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        problem = from_validation(request, error)
+        return answer(problem.status, problem.detail, problem.errors)
+
+    @app.exception_handler(HTTPException)
+    async def framework(_: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(psycopg.Error)
+    async def database(_: Request, error: psycopg.Error) -> JSONResponse:
+        problem = from_database(error)
+        return answer(problem.status, problem.detail, problem.errors, problem.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> JSONResponse:
+        # The server logs it.
+        return answer(500, "this is a fault of the platform; its log has the details")
+
+
+def from_validation(request: Request, error: RequestValidationError) -> ProblemError:
+    """Each refused field with its place and a sentence; never with what was sent."""
+    problems = error.errors()
+    if problems[0]["type"] == "json_invalid":
+        place, why = problems[0]["loc"][-1], problems[0]["ctx"]["error"]
+        return UnprocessableError(f"the body is no JSON: {why} at character {place}")
+    kind = request.headers.get("content-type", "")
+    if problems[0]["loc"] == ("body",) and "json" not in kind:
+        return UnprocessableError(
+            "send the body as JSON, with the header Content-Type: application/json"
+        )
+    return UnprocessableError(
+        "some fields are not as they should be",
+        [{**place_of(problem["loc"]), "detail": sentence_of(problem)} for problem in problems],
+    )
+
+
+def sentence_of(problem: Mapping[str, str]) -> str:
+    """What is wrong with a field."""
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field: is its name misspelt?"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def place_of(location: Sequence[str | int]) -> FieldError:
+    """Where a refused field is: a JSON pointer into the body, or a parameter's name."""
+    source, *path = [str(part) for part in location]
+    if source == "body":
+        return {"pointer": "#/" + "/".join(path)}
+    return {"parameter": ".".join(path)}
+
+
+def from_database(error: psycopg.Error) -> ProblemError:
+    """What a database error means to the client."""
+    match error:
+        case psycopg.errors.UniqueViolation():
+            field, sentence = TAKEN.get(error.diag.constraint_name or "", DEFAULT_TAKEN)
+            return ConflictError(sentence, [in_body(field, sentence)])
+        case psycopg.errors.ForeignKeyViolation():
+            column = referring_column(error)
+            return no_such(column, column.removesuffix("_id"))
+        case psycopg.errors.IntegrityError() | psycopg.DataError():
+            return UnprocessableError("a value is not one that can be stored")
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            log.warning("the database is away", error=type(error).__name__)
+            return UnavailableError("the database does not answer: try again soon")
+    log.error("the database refused", exc_info=error)
+    return ProblemError("this is a fault of the platform; its log has the details")
+
+
+# By PostgreSQL's names of constraints; every other unique key of the API's tables is an id.
+DEFAULT_TAKEN = ("id", "this id is taken: choose another")
+TAKEN = {
+    "users_by_email": ("email", "there is a user with this e-mail address already"),
+    "memberships_user_id_role_park_id_tenant_id_key": ("role", "the user has this role already"),
+}
+
+
+def referring_column(error: psycopg.Error) -> str:
+    """The column of a foreign key that leads nowhere, by PostgreSQL's name of the constraint."""
+    constraint, table = error.diag.constraint_name or "", error.diag.table_name or ""
+    return constraint.removeprefix(f"{table}_").removesuffix("_fkey")

@@ -1,0 +1,24 @@
+"""What the registry is told by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of ``python -m registry``; each is an environment variable ``TECHNOPARK_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="TECHNOPARK_")
+
+    listen: str = Field("127.0.0.1", description="where the API is bound")
+    api_port: int = Field(8000, ge=1, le=65535, description="the API's port")
+    database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
+    database_connections: int = Field(10, ge=2, le=100, description="held open at most")
+    broker_host: str = Field("127.0.0.1", description="where the broker listens")
+    broker_port: int = Field(1883, ge=1, le=65535, description="the broker's plain MQTT port")
+    broker_folder: Path = Field(description="with the broker's password file and mosquitto.pid")
+    registry_password: SecretStr = Field(description="of the broker's user _registry")
+    ingest_password: SecretStr = Field(description="of the broker's user _ingest")

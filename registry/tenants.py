@@ -1,0 +1,95 @@
+"""Tenants: the organisations that own devices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, status
+
+from registry.access import Administrator, Database, OwnedTenant, ReadableTenant, SignedIn
+from registry.fields import Answer, Body, Name, Slug, example, unset
+from registry.pages import Page, PageQuery, by_id
+from registry.problems import ForbiddenError
+from storage import tenants
+from storage.rows import Row
+
+router = APIRouter(prefix="/tenants", tags=["tenants"])
+
+TenantKind = Literal["startup", "industry", "university", "community", "government"]
+TENANT: dict[str, Any] = {
+    "id": "sunny",
+    "name": "Sunny Cells Lda",
+    "kind": "startup",
+    "park_id": "porto",
+}
+
+
+class NewTenant(Body):
+    """An organisation; without a home park it is virtual."""
+
+    model_config = example(**TENANT)
+    id: Slug
+    name: Name
+    kind: TenantKind
+    park_id: Slug | None = None
+
+
+class TenantChanges(Body):
+    """What is to be another; the rest stays. The home park is for administrators to give."""
+
+    model_config = example(name="Sunny Cells SA", kind="industry")
+    name: Name = unset()
+    kind: TenantKind = unset()
+    park_id: Slug | None = None
+
+
+class Tenant(Answer):
+    """An organisation that owns devices."""
+
+    model_config = example(**TENANT, created_at="2026-03-01T09:00:00Z")
+    id: str
+    name: str
+    kind: TenantKind
+    park_id: str | None
+    created_at: datetime
+
+
+class TenantQuery(PageQuery):
+    """Which tenants."""
+
+    park_id: str | None = None
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=Tenant)
+async def create_tenant(body: NewTenant, connection: Database, _: Administrator) -> Row:
+    """Add a tenant."""
+    return await tenants.create_tenant(connection, body.model_dump())
+
+
+@router.get("", response_model=Page[Tenant])
+async def list_tenants(
+    query: Annotated[TenantQuery, Query()], connection: Database, person: SignedIn
+) -> Row:
+    """List the tenants that you may see."""
+    rows = await tenants.tenants(
+        connection, person.scope, query.park_id, query.after(str), query.limit + 1
+    )
+    return query.page(rows, by_id)
+
+
+@router.get("/{tenant_id}", response_model=Tenant)
+async def show_tenant(tenant: ReadableTenant) -> Row:
+    """Show a tenant."""
+    return tenant
+
+
+@router.patch("/{tenant_id}", response_model=Tenant)
+async def change_tenant(
+    body: TenantChanges, tenant: OwnedTenant, connection: Database, person: SignedIn
+) -> Row:
+    """Change a tenant."""
+    if "park_id" in body.model_fields_set and not person.is_admin:
+        # It decides which park's people see the tenant's devices.
+        raise ForbiddenError("only an administrator may give a tenant another home park")
+    return await tenants.change_tenant(connection, tenant["id"], body.changes())

@@ -1,0 +1,46 @@
+-- Models: those without a tenant are offered to everybody.
+
+-- create_model --
+WITH added AS (
+    INSERT INTO models (id, tenant_id, name, description)
+    VALUES (%(id)s, %(tenant_id)s, %(name)s, %(description)s)
+    RETURNING *
+), metrics AS (
+    INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum)
+    SELECT added.id, m.metric, m.kind, m.unit, m.minimum, m.maximum
+    FROM added, jsonb_to_recordset(%(metrics)s)
+        AS m (metric text, kind text, unit text, minimum float8, maximum float8)
+)
+SELECT *, %(metrics)s AS metrics FROM added;
+
+-- models --
+SELECT m.*, coalesce(x.metrics, '[]') AS metrics
+FROM models m
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(k) - 'model_id' ORDER BY k.metric) AS metrics
+    FROM model_metrics k WHERE k.model_id = m.id
+) x ON true
+LEFT JOIN tenants t ON t.id = m.tenant_id
+WHERE (m.tenant_id IS NULL OR %(everything)s
+       OR m.tenant_id = ANY(%(tenants)s) OR t.park_id = ANY(%(parks)s))
+  AND (%(id)s::text IS NULL OR m.id = %(id)s)
+  AND (%(tenant_id)s::text IS NULL OR m.tenant_id = %(tenant_id)s)
+  AND (%(after)s::text IS NULL OR m.id > %(after)s)
+ORDER BY m.id
+LIMIT %(limit)s;
+
+-- change_model --
+UPDATE models m
+SET (name, description) = (
+    SELECT n.name, n.description FROM jsonb_populate_record(m, %(changes)s) n
+)
+WHERE m.id = %(id)s;
+
+-- forget_metrics --
+DELETE FROM model_metrics WHERE model_id = %(id)s;
+
+-- add_metrics --
+INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum)
+SELECT %(id)s, m.metric, m.kind, m.unit, m.minimum, m.maximum
+FROM jsonb_to_recordset(%(metrics)s)
+    AS m (metric text, kind text, unit text, minimum float8, maximum float8);
