@@ -105,11 +105,13 @@ def enrol(
     known = [there[device_id] for device_id in models if device_id in there]
     if not take_over:
         require_idle(known)
+    common = {"tenant_id": tenant_id, "lab_id": lab_id, "tags": [TAG]}
     for device_id, model_id in models.items():
         if device_id in there:
             yield device_id, fresh_secret(api, device_id)
         else:
-            yield device_id, create(api, new_device(device_id, tenant_id, model_id, lab_id))
+            own = {"id": device_id, "name": device_id, "model_id": model_id}
+            yield device_id, create(api, {**common, **own})
 
 
 def create(api: Api, body: Mapping[str, Json]) -> str:
@@ -125,7 +127,7 @@ def create(api: Api, body: Mapping[str, Json]) -> str:
         ) from error
 
 
-def existing(api: Api, device_id: str, *, take_over: bool) -> str:
+def existing_secret(api: Api, device_id: str, *, take_over: bool) -> str:
     """A fresh secret of a simulated device that is there.
 
     Raises:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from cli import dashboards, environment, platform, replay, simulate
+from cli import dashboards, devices, environment, organisations, platform, replay, simulate
 
 app = typer.Typer(
     name="technopark",
@@ -25,12 +26,27 @@ DEVICES = "Devices and organisations"
 DATA = "Data"
 SERVER = "Servers and containers"
 
-for command in (platform.up, platform.down, platform.status, platform.logs, platform.doctor):
-    app.command(rich_help_panel=PLATFORM)(command)
-for command in (simulate.simulate, replay.replay):
-    app.command(rich_help_panel=DATA)(command)
-for command in (environment.env, environment.migrate, environment.render_broker):
-    app.command(rich_help_panel=SERVER)(command)
+
+def add(panel: str, *commands: Callable[..., None]) -> None:
+    """Commands of the top level, shown together in the help."""
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+
+
+add(PLATFORM, platform.up, platform.down, platform.status, platform.logs, platform.doctor)
+app.add_typer(devices.app, name="device", rich_help_panel=DEVICES)
+for name, group in {
+    "tenant": organisations.tenant,
+    "park": organisations.park,
+    "lab": organisations.lab,
+    "model": organisations.model,
+    "user": organisations.user,
+    "token": organisations.token,
+}.items():
+    app.add_typer(group, name=name, rich_help_panel=DEVICES)
+add(DEVICES, organisations.login)
+add(DATA, devices.tail, simulate.simulate, replay.replay)
+add(SERVER, environment.env, environment.migrate, environment.render_broker)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 
 

@@ -136,7 +136,7 @@ def state_of(home: Home) -> dict[str, Any]:
         "healthy": bool(services) and all(s["state"] in ("ready", "done") for s in services),
         "home": str(home.path),
         "pid": record.get("pid"),
-        "since": record.get("since"),
+        "since": record.get("started"),
         "services": services,
         "addresses": record.get("addresses", {}),
         "certificate_authority": str(home.authority) if running else None,

@@ -128,9 +128,11 @@ def replay(
             secret = own_secret(credentials, device_id)
         else:
             with Api(api_url, token) as api:
-                if preset is not None:
-                    enrol_station(api, device_id, tenant, lab)
-                secret = enrolment.existing(api, device_id, take_over=take_over)
+                secret = (
+                    station_secret(api, device_id, tenant, lab, take_over=take_over)
+                    if preset is not None
+                    else enrolment.existing_secret(api, device_id, take_over=take_over)
+                )
         fleet = Fleet(Address(host, port), {device_id: secret})
         player = simulators.replay(fleet, device_id, rows, speed)
         play(fleet, player, seconds=seconds, summary_file=summary)
@@ -188,11 +190,13 @@ def own_secret(credentials: Path, device_id: str) -> str:
     return secrets[device_id]
 
 
-def enrol_station(api: Api, device_id: str, tenant: str, lab: str | None) -> None:
-    """Register the weather station where it is missing, with its model and tenant."""
+def station_secret(
+    api: Api, device_id: str, tenant: str, lab: str | None, *, take_over: bool
+) -> str:
+    """A fresh secret of the weather station, which is registered where it is missing."""
     enrolment.ensure_tenant(api, tenant)
-    model_id = enrolment.ensure_model(api, tenant, WEATHER_STATION)
-    enrolment.ensure_device(api, enrolment.device(device_id, tenant, model_id, lab))
+    models = {device_id: enrolment.ensure_model(api, tenant, WEATHER_STATION)}
+    return dict(enrolment.enrol(api, tenant, models, lab_id=lab, take_over=take_over))[device_id]
 
 
 def announce(device_id: str, rows: Sequence[Row], found: Recording) -> None:

@@ -61,7 +61,7 @@ def time_zones() -> frozenset[str]:
 def time_zone(text: str) -> str:
     """Refuse what is no IANA time zone."""
     if text not in time_zones():
-        raise ValueError("give an IANA time zone, for example Europe/Lisbon or Asia/Kolkata")
+        raise ValueError("give an IANA time zone, for example Asia/Jakarta")
     return text
 
 

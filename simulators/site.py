@@ -14,7 +14,7 @@ YEAR = 365.25 * DAY
 
 @dataclass(frozen=True)
 class Site:
-    """Where a park is.
+    """Where a park is; by default Cimahi on Java.
 
     Attributes:
         latitude: degrees, north is positive.
@@ -22,9 +22,9 @@ class Site:
         time_zone: decides when a day begins.
     """
 
-    latitude: float = 12.97
-    longitude: float = 77.59
-    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Kolkata"))
+    latitude: float = -6.87
+    longitude: float = 107.54
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Jakarta"))
 
     def local(self, time: float) -> datetime:
         """The wall clock of the park at ``time``, in seconds since 1970."""

@@ -164,13 +164,12 @@ def test_a_retired_device_keeps_its_place_and_loses_its_secrets(
     [known] = registry.admin.items("devices/sunny-1/secrets")
     assert known["id"] == secret["id"]
     assert known["revoked_at"]
-    for act in (
-        lambda: registry.admin.post("devices/sunny-1/secrets"),
-        lambda: registry.admin.patch("devices/sunny-1", {"stage": "pilot"}),
-    ):
-        with pytest.raises(ApiError, match="retired") as refused:
-            act()
-        assert refused.value.status == 409
+    with pytest.raises(ApiError, match="retired") as refused:
+        registry.admin.post("devices/sunny-1/secrets")
+    assert refused.value.status == 409
+    with pytest.raises(ApiError, match="retired") as refused:
+        registry.admin.patch("devices/sunny-1", {"stage": "pilot"})
+    assert refused.value.status == 409
     assert registry.admin.patch("devices/sunny-1", {"name": "Museum"})["name"] == "Museum"
 
 

@@ -203,13 +203,12 @@ def test_only_an_administrator_has_others_tokens_to_manage(
     member = registry.admin.post("tokens", {"name": "x", "user_id": world.ids["member"]})
     assert registry.as_(member["token"]).get("me")["name"] == "member"
     owner = registry.as_(world.tokens["owner"])
-    for act in (
-        lambda: owner.post("tokens", {"name": "x", "user_id": world.ids["member"]}),
-        lambda: owner.get("tokens", user_id=world.ids["member"]),
-    ):
-        with pytest.raises(ApiError) as refused:
-            act()
-        assert refused.value.status == 403
+    with pytest.raises(ApiError) as refused:
+        owner.post("tokens", {"name": "x", "user_id": world.ids["member"]})
+    assert refused.value.status == 403
+    with pytest.raises(ApiError) as refused:
+        owner.get("tokens", user_id=world.ids["member"])
+    assert refused.value.status == 403
     with pytest.raises(ApiError) as refused:
         owner.delete(f"tokens/{member['id']}")
     assert refused.value.status == 404

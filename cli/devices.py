@@ -1,0 +1,268 @@
+"""`technopark device …` and `technopark tail`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from cli import asking
+from cli.api import Api, ApiError, Json, path
+from cli.asking import AsJson, Yes
+
+app = typer.Typer(help="Devices and their secrets.", no_args_is_help=True)
+
+POLL_SECONDS = 1.0
+COLUMNS = ("id", "name", "tenant_id", "lab_id", "model_id", "stage", "tags", "last_seen")
+
+Device = Annotated[str, typer.Argument(help="The device's id.")]
+Model = Annotated[str | None, typer.Option(help="Its model; empty for none.")]
+Lab = Annotated[str | None, typer.Option(help="The lab in which it stands; empty for none.")]
+Stage = Annotated[str | None, typer.Option(help="prototype, pilot or production.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", help="A tag; several are several options.")
+]
+Metadata = Annotated[str | None, typer.Option(help="A JSON object of facts about it.")]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    tenant: Annotated[str, typer.Option(help="The tenant that owns it.")],
+    device_id: Annotated[
+        str | None, typer.Option("--id", help="Its id; else one is made of tenant and name.")
+    ] = None,
+    model: Model = None,
+    lab: Lab = None,
+    stage: Stage = None,
+    tag: Tags = None,
+    metadata: Metadata = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a device, and show its secret once with a line that sends its first reading.
+
+    Example: technopark device add "Roof 1" --tenant sunny --lab porto-solar --tag roof
+    """
+    body = fields(name, model, lab, stage, tag, metadata)
+    with asking.asking() as api:
+        device = api.post("devices", {**body, **asking.given(tenant_id=tenant, id=device_id)})
+    if as_json:
+        asking.show(device, as_json=True)
+    else:
+        asking.say(f"{device['id']} is added. Its secret, shown only this once:\n")
+        tell_secret(device["id"], device["secret"])
+
+
+def tell_secret(device_id: str, secret: str) -> None:
+    """The secret, and a line to copy that sends a reading with it."""
+    host, port = asking.reach()
+    asking.say(
+        f"  {secret}\n\n"
+        f"  mosquitto_pub -h {host} -p {port} -q 1 -i {device_id} \\\n"
+        f"    -u {device_id} -P {secret} \\\n"
+        f"    -t devices/{device_id}/telemetry -m '{{\"temperature\": 21.5}}'"
+    )
+
+
+def fields(
+    name: str | None,
+    model: str | None,
+    lab: str | None,
+    stage: str | None,
+    tags: list[str] | None,
+    metadata: str | None,
+) -> dict[str, Json]:
+    """The body of what was typed."""
+    facts = None if metadata is None else asking.parsed(metadata, "--metadata")
+    return asking.given(
+        name=name, model_id=model, lab_id=lab, stage=stage, tags=tags, metadata=facts
+    )
+
+
+@app.command("list")
+def list_(
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
+    park: Annotated[str | None, typer.Option(help="In this park.")] = None,
+    lab: Annotated[str | None, typer.Option(help="In this lab.")] = None,
+    model: Annotated[str | None, typer.Option(help="Of this model.")] = None,
+    stage: Annotated[str | None, typer.Option(help="At this stage.")] = None,
+    tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
+    search: Annotated[str | None, typer.Option(help="With this text in id or name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List devices.
+
+    Example: technopark device list --park porto --stage pilot
+    """
+    with asking.asking() as api:
+        devices = api.items(
+            "devices",
+            tenant_id=tenant,
+            park_id=park,
+            lab_id=lab,
+            model_id=model,
+            stage=stage,
+            tag=tag,
+            q=search,
+        )
+        asking.show_list(devices, COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(device: Device, as_json: AsJson = False) -> None:
+    """Show a device, with its secrets' numbers if you may see them.
+
+    Example: technopark device show sunny-roof-1
+    """
+    with asking.asking() as api:
+        found = api.get(path("devices", device))
+        try:
+            found["secrets"] = list(api.items(path("devices", device, "secrets")))
+        except ApiError as error:
+            # Who may read a device need not be one who may see when its secrets end.
+            if error.status != 403:
+                raise
+    asking.show(found, as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    device: Device,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    model: Model = None,
+    lab: Lab = None,
+    stage: Stage = None,
+    tag: Tags = None,
+    metadata: Metadata = None,
+) -> None:
+    """Change what is known of a device.
+
+    Example: technopark device set sunny-roof-1 --stage production --lab ""
+    """
+    changes = fields(name, model, lab, stage, tag, metadata)
+    if not changes:
+        raise typer.BadParameter("name what is to be another, for example --stage pilot")
+    with asking.asking() as api:
+        asking.show(api.patch(path("devices", device), changes), as_json=False)
+
+
+@app.command()
+def rotate(
+    device: Device,
+    overlap: Annotated[
+        int, typer.Option(min=0, help="Seconds for which the secrets of before stay valid.")
+    ] = 3600,
+    as_json: AsJson = False,
+) -> None:
+    """Give a device a new secret, and show it once.
+
+    Example: technopark device rotate sunny-roof-1 --overlap 600
+    """
+    with asking.asking() as api:
+        issued = api.post(path("devices", device, "secrets"), {"overlap_seconds": overlap})
+    if as_json:
+        asking.show(issued, as_json=True)
+    else:
+        asking.say(f"The new secret of {device}; older ones end in {overlap} s:\n")
+        tell_secret(device, issued["secret"])
+
+
+@app.command()
+def revoke(
+    device: Device,
+    secret: Annotated[
+        int | None, typer.Argument(help="The secret's number, from `device show`; else all.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Make a device's secret worthless, or all of them: it is disconnected within 2 seconds.
+
+    Example: technopark device revoke sunny-roof-1 --yes
+    """
+    if secret is None and not yes:
+        typer.confirm(f"{device} cannot connect until it has a new secret. Go on?", abort=True)
+    with asking.asking() as api:
+        numbers = [secret] if secret is not None else unrevoked(api, device)
+        for number in numbers:
+            api.delete(path("devices", device, "secrets", number))
+    asking.say(f"{len(numbers)} revoked; `technopark device rotate {device}` makes a new one")
+
+
+def unrevoked(api: Api, device: str) -> list[int]:
+    """The numbers of the device's secrets that were not revoked yet."""
+    known = api.items(path("devices", device, "secrets"))
+    return [int(one["id"]) for one in known if one["revoked_at"] is None]
+
+
+@app.command()
+def retire(device: Device, yes: Yes = False) -> None:
+    """End a device's service for good. Its readings stay.
+
+    Example: technopark device retire sunny-roof-1
+    """
+    if not yes:
+        typer.confirm(f"{device} can never connect again. Go on?", abort=True)
+    with asking.asking() as api:
+        api.post(path("devices", device, "retire"))
+    asking.say(f"{device} is retired")
+
+
+def tail(
+    device: Device,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Show what was not stored, and why.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, help="End after so many seconds.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a device's newest values as they come, until Ctrl-C.
+
+    Example: technopark tail sunny-roof-1 --rejected
+    """
+    until = None if seconds is None else time.monotonic() + seconds
+    with asking.asking() as api, suppress(KeyboardInterrupt):
+        news = rejections(api, device) if rejected else values(api, device)
+        for batch in news:
+            for item in batch:
+                tell(item, as_json=as_json)
+            if until is not None and time.monotonic() >= until:
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def values(api: Api, device: str) -> Iterator[list[Json]]:
+    """Again and again, the newest values that are newer than those of before."""
+    seen: dict[str, str] = {}
+    while True:
+        latest = list(api.items(path("devices", device, "latest")))
+        yield [item for item in latest if seen.get(item["metric"]) != item["ts"]]
+        seen = {item["metric"]: item["ts"] for item in latest}
+
+
+def rejections(api: Api, device: str) -> Iterator[list[Json]]:
+    """Again and again, the rejections that came since; at first the last page of them."""
+    where = path("devices", device, "rejections")
+    newest = api.get(where, limit=20)["items"]
+    seen: set[int] = set()
+    while True:
+        yield [item for item in reversed(newest) if item["id"] not in seen]
+        seen |= {item["id"] for item in newest}
+        since: dict[str, Any] = {"from": newest[0]["ts"]} if newest else {}
+        newest = list(api.items(where, **since)) or newest
+
+
+def tell(item: Json, *, as_json: bool) -> None:
+    """One line for a value or a rejection."""
+    if as_json:
+        asking.say(json.dumps(item, ensure_ascii=False))
+    elif "reason" in item:
+        asking.say(f"{item['ts']}  {item['reason']}: {item['detail']}")
+    else:
+        value = json.dumps(item["value"], ensure_ascii=False)
+        asking.say(f"{item['ts']}  {item['metric']} = {value} {item['unit'] or ''}".rstrip())

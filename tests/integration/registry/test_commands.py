@@ -1,0 +1,230 @@
+"""The command line against a running API."""
+
+import json
+import shlex
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cli import devices, organisations
+from tests.integration.registry.conftest import RunningRegistry, World
+from tests.parts import RunningBroker, RunningIngest, wait_until
+
+Command = Callable[..., Result]
+
+app = typer.Typer()
+app.add_typer(devices.app, name="device")
+app.command()(devices.tail)
+app.command()(organisations.login)
+for name in ("park", "lab", "tenant", "model", "user", "token"):
+    app.add_typer(getattr(organisations, name), name=name)
+
+
+@pytest.fixture
+def run(registry: RunningRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Runs a command line in the name of the administrator."""
+    return command(registry, monkeypatch, tmp_path)
+
+
+def command(registry: RunningRegistry, monkeypatch: pytest.MonkeyPatch, home: Path) -> Command:
+    monkeypatch.setenv("TECHNOPARK_API_URL", registry.url)
+    monkeypatch.setenv("TECHNOPARK_TOKEN", registry.admin_token)
+    monkeypatch.setenv("TECHNOPARK_HOME", str(home / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(line: str, status: int = 0, **arguments: object) -> Result:
+        result = CliRunner().invoke(app, shlex.split(line), **arguments)  # type: ignore[arg-type]
+        assert result.exit_code == status, result.output
+        return result
+
+    return run
+
+
+def test_from_nothing_to_a_device_by_commands_alone(run: Command) -> None:
+    run('park add porto "Porto Technopark" --time-zone Europe/Lisbon --latitude 41.15')
+    run('lab add porto-solar "Solar roof" --park porto --testbed')
+    run('tenant add sunny "Sunny Cells" --park porto')
+    run("""model add pv "PV" --metric '{"metric": "power", "unit": "kW"}'""")
+    added = run(
+        'device add "Roof 1" --tenant sunny --model pv --lab porto-solar --tag roof '
+        """--metadata '{"serial": 5}'"""
+    )
+    assert "sunny-roof-1" in added.output
+    assert "tpd_" in added.output
+    assert "mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -i sunny-roof-1" in added.output
+    [device] = json.loads(run("device list --tag roof --json").output)
+    assert (device["model_id"], device["lab_id"], device["metadata"]) == (
+        "pv",
+        "porto-solar",
+        {"serial": 5},
+    )
+    assert "Roof 1" in run("device list").output
+    assert [m["metric"] for m in json.loads(run("model show pv --json").output)["metrics"]] == [
+        "power"
+    ]
+    for group in ("park", "lab", "tenant", "model"):
+        assert len(json.loads(run(f"{group} list --json").output)) == 1
+        assert run(f"{group} list").output
+
+
+def test_a_device_is_changed(run: Command, world: World) -> None:
+    run('device set guest-1 --name "New name" --stage pilot --lab "" --tag a --tag b')
+    shown = json.loads(run("device show guest-1 --json").output)
+    assert (shown["name"], shown["stage"], shown["lab_id"], shown["tags"]) == (
+        "New name",
+        "pilot",
+        None,
+        ["a", "b"],
+    )
+    run("device set guest-1", 2)
+    run("device set guest-1 --metadata nonsense", 2)
+
+
+def test_secrets_are_rotated_and_revoked(run: Command, world: World) -> None:
+    first = json.loads(run("device rotate sunny-1 --json").output)
+    assert "tpd_" in run("device rotate sunny-1 --overlap 60").output
+    run(f"device revoke sunny-1 {first['id']}")
+    run("device revoke sunny-1", 1, input="n\n")
+    assert "1 revoked" in run("device revoke sunny-1 --yes").output
+    secrets = json.loads(run("device show sunny-1 --json").output)["secrets"]
+    assert all(secret["revoked_at"] for secret in secrets)
+
+
+def test_a_device_is_retired_only_after_a_question(run: Command, world: World) -> None:
+    run("device retire sunny-1", 1, input="n\n")
+    run("device retire sunny-1", input="y\n")
+    assert json.loads(run("device show sunny-1 --json").output)["stage"] == "retired"
+
+
+def test_users_roles_and_tokens(run: Command, world: World) -> None:
+    run("user add maria@example.org Maria")
+    maria = next(u for u in json.loads(run("user list --json").output) if u["name"] == "Maria")
+    run(f"user grant {maria['id']} mentor --tenant sunny --until 2030-12-31")
+    [role] = json.loads(run(f"user roles {maria['id']} --json").output)
+    assert (role["role"], role["until"]) == ("mentor", "2030-12-31")
+    run(f"user ungrant {maria['id']} {role['id']}")
+    assert json.loads(run(f"user roles {maria['id']} --json").output) == []
+    issued = json.loads(run(f"token add x --days 3 --user {maria['id']} --json").output)
+    assert issued["token"].startswith("tpa_")
+    assert "tpa_" not in run(f"token list --user {maria['id']}").output
+    run(f"token revoke {issued['id']}")
+    run(f"token revoke {issued['id']}", 1)
+
+
+def test_login_keeps_a_checked_token_that_only_its_owner_can_read(
+    run: Command,
+    registry: RunningRegistry,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.delenv("TECHNOPARK_TOKEN")
+    assert "technopark login" in run("device list", 1).output
+    run("login tpa_wrong", 1)
+    run("login 'not a tökén'", 1)
+    kept = tmp_path / "home" / "token"
+    assert not kept.exists()
+    for name in ("stranger", "owner"):
+        assert f"you are {name}" in run("login", input=world.tokens[name] + "\n").output
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [d["id"] for d in json.loads(run("device list --json").output)] == ["sunny-1"]
+
+
+def test_a_refusal_is_one_sentence_and_exit_status_1(run: Command, world: World) -> None:
+    assert run("device show not-there", 1).output.strip() == "there is no such device"
+    assert "tenant_id: there is no such tenant" in run("device add x --tenant nowhere", 1).output
+    assert "id: a device id has" in run("device add x --tenant sunny --id UP", 1).output
+    run("device add", 2)
+
+
+def test_a_name_is_never_taken_for_markup(run: Command, world: World) -> None:
+    run('device set sunny-1 --name "[red]x[/nothing]"')
+    assert "[red]x[/nothing]" in run("device show sunny-1").output
+    assert "[red]x[/nothing]" in run("device list").output
+
+
+def test_without_the_platform_the_command_says_so(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TECHNOPARK_API_URL", "http://127.0.0.1:1")
+    assert "is the platform running? `technopark up`" in run("device list", 1).output
+    monkeypatch.setenv("TECHNOPARK_API_URL", "nonsense")
+    assert "nonsense" in run("device list", 1).output
+
+
+def test_every_command_has_an_example(run: Command) -> None:
+    for group in app.registered_groups:
+        assert group.typer_instance
+        for registered in group.typer_instance.registered_commands:
+            assert registered.callback
+            assert "Example: technopark " in (registered.callback.__doc__ or "")
+            name = registered.name or registered.callback.__name__
+            assert "Example" in run(f"{group.name} {name} --help").output
+    for registered in app.registered_commands:
+        assert "Example: technopark " in (
+            (registered.callback and registered.callback.__doc__) or ""
+        )
+
+
+def test_tail_prints_values_as_they_come(
+    wired: RunningRegistry,
+    ingest: RunningIngest,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    run = command(wired, monkeypatch, tmp_path)
+    secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
+
+    def send(value: bytes) -> None:
+        path = "/api/v1/devices/sunny-1/telemetry"
+        wired.request("POST", path, secret, content=b'{"power": %b}' % value)
+
+    send(b"1")
+    wait_until(lambda: wired.admin.get("devices/sunny-1/latest")["items"], "the first value")
+    later = threading.Timer(0.5, send, [b"2"])
+    later.start()
+    lines = run("tail sunny-1 --for 1.5 --json").output.splitlines()
+    later.join()
+    assert [json.loads(line)["value"] for line in lines] == [1, 2]
+    assert "power = 2" in run("tail sunny-1 --for 0").output
+
+
+def test_tail_prints_each_rejection_once(
+    run: Command, world: World, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    connection.execute(
+        "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size) "
+        "SELECT now(), 'sunny-1', 't', 'bad-time', n::text, '', 0 FROM generate_series(1, 3) n"
+    )
+    lines = run("tail sunny-1 --rejected --for 0.4").output.splitlines()
+    assert [line.split("  ")[1] for line in lines] == [f"bad-time: {n}" for n in (1, 2, 3)]
+
+
+def test_the_line_that_is_shown_for_a_new_device_works(
+    wired: RunningRegistry,
+    broker: RunningBroker,
+    ingest: RunningIngest,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What `mosquitto_pub` does with the line's options, done by another client."""
+    monkeypatch.setenv("TECHNOPARK_MQTT_PORT", str(broker.port))
+    output = command(wired, monkeypatch, tmp_path)("device add Roof --tenant sunny").output
+    words = shlex.split(output[output.index("mosquitto_pub") :].replace("\\\n", " "))
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    assert options["-p"] == str(broker.port)
+    wait_until(lambda: broker.accepts(options["-u"], options["-P"]), "the device is let in", 2)
+    with broker.client(options["-u"], options["-P"]) as client:
+        client.publish(options["-t"], options["-m"], 1).wait_for_publish(5)
+        latest = "devices/sunny-roof/latest"
+        wait_until(lambda: wired.admin.get(latest)["items"], "the reading", 2)
+    assert wired.admin.get(latest)["items"][0]["value"] == 21.5

@@ -1,0 +1,49 @@
+import os
+import socket
+import subprocess
+import sys
+
+SETTINGS = {
+    "TECHNOPARK_DATABASE_URL": "postgresql://user:very-secret@127.0.0.1:1/none",
+    "TECHNOPARK_BROKER_FOLDER": "/nowhere",
+    "TECHNOPARK_REGISTRY_PASSWORD": "very-secret",
+    "TECHNOPARK_INGEST_PASSWORD": "very-secret",
+}
+
+
+def start(**settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the registry until it ends by itself."""
+    clean = {name: value for name, value in os.environ.items() if "TECHNOPARK" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "registry"],
+        env=clean | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_missing_setting_is_named() -> None:
+    ended = start()
+    assert ended.returncode == 2
+    for name in SETTINGS:
+        assert name in ended.stderr
+
+
+def test_a_broken_setting_is_named_and_no_secret_shown() -> None:
+    ended = start(**SETTINGS, TECHNOPARK_API_PORT="many")
+    assert ended.returncode == 2
+    assert "TECHNOPARK_API_PORT" in ended.stderr
+    assert "very-secret" not in ended.stderr
+
+
+def test_a_taken_port_is_named_with_its_option() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        ended = start(**SETTINGS, TECHNOPARK_API_PORT=port)
+    assert ended.returncode == 1
+    assert port in ended.stderr
+    assert "TECHNOPARK_API_PORT" in ended.stderr
+    assert "very-secret" not in ended.stderr
