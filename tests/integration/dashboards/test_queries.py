@@ -30,9 +30,9 @@ ALL: dict[str, str | Sequence[str]] = {
 
 WORLD = """
 INSERT INTO parks (id, name, time_zone) VALUES
-    ('cimahi', 'Cimahi Technopark', 'Asia/Jakarta'), ('batang', 'Batang Technopark', 'Asia/Jakarta');
+    ('cimahi', 'Cimahi Technopark', 'Asia/Jakarta'), ('pelalawan', 'Pelalawan Technopark', 'Asia/Jakarta');
 INSERT INTO labs (id, park_id, name) VALUES
-    ('solar', 'cimahi', 'Solar lab'), ('motors', 'batang', 'Motor lab');
+    ('solar', 'cimahi', 'Solar lab'), ('motors', 'pelalawan', 'Motor lab');
 INSERT INTO tenants (id, name, kind, park_id) VALUES
     ('sunny', 'Sunny Startups', 'startup', 'cimahi'), ('remote', 'Remote Makers', 'community', NULL);
 INSERT INTO devices (id, tenant_id, lab_id, name) VALUES
@@ -125,7 +125,7 @@ def test_rates_by_park_add_up_to_the_readings_of_the_range(grafana: psycopg.Conn
     seconds = INTERVAL.total_seconds()
     assert {park: round(rate * seconds) for park, rate in rates.items()} == {
         "cimahi": 3,
-        "batang": 3,
+        "pelalawan": 3,
         "no park": 3,
     }
 
@@ -171,7 +171,7 @@ def test_a_metric_is_drawn_for_each_device_with_its_unit(grafana: psycopg.Connec
 @pytest.mark.parametrize(
     ("chosen", "devices"),
     [
-        ({"park": ["cimahi", "batang"]}, {"inverter", "bench"}),
+        ({"park": ["cimahi", "pelalawan"]}, {"inverter", "bench"}),
         ({"park": ["cimahi"]}, {"inverter"}),
         ({"tenant": ["remote"]}, {"balcony"}),
         ({"lab": ["motors"]}, {"bench"}),
@@ -198,7 +198,9 @@ def test_the_choices_at_the_top_are_names_with_their_ids(grafana: psycopg.Connec
         "__value": "cimahi",
     }
     assert [row["__value"] for row in ask(grafana, VARIABLES["tenant"])] == ["remote", "sunny"]
-    assert [row["__value"] for row in ask(grafana, VARIABLES["lab"], park=["batang"])] == ["motors"]
+    assert [row["__value"] for row in ask(grafana, VARIABLES["lab"], park=["pelalawan"])] == [
+        "motors"
+    ]
     assert ask(grafana, VARIABLES["metric"]) == [{"metric": "temperature"}]
 
 
