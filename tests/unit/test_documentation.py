@@ -1,0 +1,82 @@
+"""The documentation says what is there, and all of it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from pydantic_settings import BaseSettings
+
+import ingest.settings
+import registry.settings
+import stack.settings
+from cli.environment import BrokerSettings, MigrateSettings
+from cli.main import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+SETTINGS: list[type[BaseSettings]] = [
+    stack.settings.Settings,
+    ingest.settings.Settings,
+    registry.settings.Settings,
+    BrokerSettings,
+    MigrateSettings,
+]
+
+
+def commands(
+    group: typer.core.TyperGroup, *path: str
+) -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
+    """Every command of the command line with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, *path, name)
+        elif isinstance(command, typer.core.TyperCommand):
+            yield (*path, name), command
+
+
+ROOT_GROUP = typer.main.get_command(app)
+assert isinstance(ROOT_GROUP, typer.core.TyperGroup)
+COMMANDS = dict(commands(ROOT_GROUP))
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s.__module__}.{s.__name__}")
+def test_every_setting_is_explained(settings: type[BaseSettings]) -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    names = {f"TECHNOPARK_{name.upper()}" for name in settings.model_fields}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", page.read_text(), re.DOTALL))
+    named = re.findall(r"(?:`|\s|/)technopark ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", code)
+    groups = {words[0] for words in COMMANDS if len(words) > 1}
+    called = {(first, second) if first in groups else (first,) for first, second in named}
+    assert called - COMMANDS.keys() == set()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_shows_an_example_in_its_help(words: tuple[str, ...]) -> None:
+    assert f"Example: {'technopark ' + ' '.join(words)}" in (COMMANDS[words].help or "") or (
+        "Example: TECHNOPARK_" in (COMMANDS[words].help or "")
+    )
+
+
+def test_every_command_that_lists_speaks_json() -> None:
+    lists = [words for words in COMMANDS if words[-1] in ("list", "show", "status", "roles")]
+    assert len(lists) > 5
+    for words in lists:
+        assert any("--json" in parameter.opts for parameter in COMMANDS[words].params), words
+
+
+def test_every_dependency_is_pinned_without_naming_a_host() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9!A-Za-z.+]+", line) for line in lines)
