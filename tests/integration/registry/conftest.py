@@ -55,7 +55,7 @@ class RunningRegistry:
             client.close()
         self.server.should_exit = True
         self.thread.join(20)
-        assert not self.thread.is_alive()
+        assert not self.thread.is_alive(), "the API did not stop"
 
     def as_(self, token: str) -> Api:
         """The API in the name of a token."""

@@ -85,13 +85,13 @@ def deep(levels: int) -> object:
 
 
 IMPOSSIBLE = [
-        ("id", "Upper"), ("id", "ab"), ("id", "-ab"), ("id", "a" * 64), ("id", "a\nc"),
-        ("id", "a/b"), ("id", "abc+"), ("name", ""), ("name", "   "), ("name", "x" * 201),
-        ("name", "a\0b"), ("name", "\ud800"), ("name", 5), ("tenant_id", None),
-        ("stage", "retired"), ("stage", "old"), ("tags", ["a", "a"]), ("tags", [""]),
-        ("tags", ["x"] * 33), ("tags", "roof"), ("metadata", []), ("metadata", {"a": "\0"}),
-        ("metadata", {"a": "\ud800"}), ("metadata", {"a": "x" * 17_000}), ("metadata", deep(20)),
-        ("secret", "tpd_mine"), ("lab_id", "nowhere"), ("model_id", "nowhere"),
+    ("id", "Upper"), ("id", "ab"), ("id", "-ab"), ("id", "a" * 64), ("id", "a\nc"),
+    ("id", "a/b"), ("id", "abc+"), ("name", ""), ("name", "   "), ("name", "x" * 201),
+    ("name", "a\0b"), ("name", "\ud800"), ("name", 5), ("tenant_id", None),
+    ("stage", "retired"), ("stage", "old"), ("tags", ["a", "a"]), ("tags", [""]),
+    ("tags", ["x"] * 33), ("tags", "roof"), ("metadata", []), ("metadata", {"a": "\0"}),
+    ("metadata", {"a": "\ud800"}), ("metadata", {"a": "x" * 17_000}), ("metadata", deep(20)),
+    ("secret", "tpd_mine"), ("lab_id", "nowhere"), ("model_id", "nowhere"),
 ]  # fmt: skip
 
 
