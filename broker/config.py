@@ -178,8 +178,8 @@ def render_start_script(config: BrokerConfig, mosquitto: PurePosixPath) -> str:
     return f"""\
 #!/bin/sh
 set -eu
-cd {config.folder}
-rm -f {config.process_id}
+cd '{config.folder}'
+rm -f '{config.process_id}'
 if [ ! -f store/mosquitto.db ]; then
     rm -rf store/prepared.db* store/prepare.sock
     # This broker must not outlive the script, however the script ends.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from cli.api import Api, ApiError, path
+from stack.errors import StackError
 from stack.home import replace
 from stack.platform import Platform
 from stack.processes import bound
@@ -27,7 +28,7 @@ OWN_DEVICE = "my-first-device"
 DEVICES, INTERVAL_SECONDS = 8, 0.5
 # Recorded seconds in a second: two hourly rows of the typical year.
 REPLAY_SPEED = 7200
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS, SETTLE_PAUSE_SECONDS = 30.0, 0.25
 TOKEN_LIFE = timedelta(minutes=10)
 COMMANDS: Mapping[str, Sequence[str]] = {
     "fleet": (
@@ -152,16 +153,27 @@ class Demo:
         """Let the fleet finish what it has on the way, and end it."""
         self.platform.supervisor.stop(list(COMMANDS))
 
-    def settle(self, tell: Callable[[Account], None] = lambda _: None) -> Account:
-        """Wait until all that was acknowledged has arrived, for half a minute at most."""
+    def settle(self) -> Account:
+        """Wait until all that was acknowledged has arrived, for half a minute at most.
+
+        Raises:
+            StackError: the database cannot be asked.
+        """
         deadline = time.monotonic() + DRAIN_SECONDS
         while True:
-            account = self.account()
-            tell(account)
-            if account.lost == 0 or time.monotonic() > deadline:
-                return account
+            late = time.monotonic() > deadline
+            try:
+                account = self.account()
+                if account.lost == 0 or late:
+                    return account
+            except psycopg.OperationalError as error:
+                if late:
+                    raise StackError(
+                        "the database does not answer, so nobody can tell what is stored: "
+                        "see `technopark logs postgres`"
+                    ) from error
             self.platform.step()
-            time.sleep(0.25)
+            time.sleep(SETTLE_PAUSE_SECONDS)
 
     def account(self) -> Account:
         """Compare what the devices were told with what the database holds."""
@@ -211,20 +223,30 @@ def own_device_secret(api: Api, file: Path) -> str:
 
     A lost secret is replaced, but the old one stays good for a day: something may use it.
     """
-    if file.exists():
+    there = is_registered(api)
+    if there and file.exists():
         return str(json.loads(file.read_text())["secret"])
-    try:
+    if there:
+        made = api.post(path("devices", OWN_DEVICE, "secrets"), {"overlap_seconds": 86_400})
+    else:
         ensure_tenant(api)
         made = api.post(
             "devices", {"id": OWN_DEVICE, "tenant_id": TENANT, "name": "My first device"}
         )
-    except ApiError as error:
-        if error.status != 409:
-            raise
-        made = api.post(path("devices", OWN_DEVICE, "secrets"), {"overlap_seconds": 86_400})
     secret = str(made["secret"])
     replace(file, json.dumps({"id": OWN_DEVICE, "secret": secret}), mode=0o600)
     return secret
+
+
+def is_registered(api: Api) -> bool:
+    """Whether the person's device is there."""
+    try:
+        api.get(path("devices", OWN_DEVICE))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
 
 
 def ensure_tenant(api: Api) -> None:

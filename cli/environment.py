@@ -175,15 +175,15 @@ def render_serve_script(config: BrokerConfig) -> str:
     return f"""\
 #!/bin/sh
 set -eu
-cd {config.folder}
-rm -f {config.process_id}
+cd '{config.folder}'
+rm -f '{config.process_id}'
 version() {{ stat -c '%i %y %s' passwords; }}
 (
     known=$(version)
     # $$ is this script, and after both exec the broker.
     while sleep 0.5 && kill -0 $$ 2>/dev/null; do
         now=$(version)
-        if [ "$now" != "$known" ] && [ -s {config.process_id} ]; then
+        if [ "$now" != "$known" ] && [ -s '{config.process_id}' ]; then
             kill -HUP $$
             known=$now
         fi

@@ -27,7 +27,9 @@ from stack.supervisor import tail
 DOWN_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
-PortOption = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
+PortOption = Annotated[
+    int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Instead of the usual one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
@@ -59,8 +61,9 @@ def up(
 ) -> None:
     """Start the platform on this machine, and stop it with Ctrl-C.
 
-    The first time it fetches Mosquitto and PostgreSQL with TimescaleDB, where the machine has
-    none that is recent enough. Data stays in the folder TECHNOPARK_HOME, by default .technopark.
+    The first time it fetches Mosquitto and PostgreSQL with TimescaleDB, where they are missing.
+
+    Data stays in the folder TECHNOPARK_HOME, by default .technopark.
 
     Example: technopark up --demo --for 60
     """

@@ -22,7 +22,7 @@ from stack.home import Home
 from stack.interruption import Interruption
 from stack.platform import Platform, require_programs
 from stack.settings import Settings
-from stack.supervisor import Supervisor
+from stack.supervisor import State, Supervisor
 
 STEP_SECONDS = 0.1
 DRAW_SECONDS = 0.5
@@ -60,6 +60,11 @@ class Run:
     console: Console
     interruption: Interruption
     began: float
+
+    @property
+    def moves(self) -> bool:
+        """Whether lines can be drawn over: not in a file, not on a dumb terminal."""
+        return self.console.is_terminal and not self.console.is_dumb_terminal
 
     def everything(self) -> bool:
         """Hold the folder, start, watch, stop; whether it went well."""
@@ -163,7 +168,7 @@ or by HTTP, where there is no MQTT:
         """How the demo shows itself: a view that moves, or plain lines now and then."""
         started = time.monotonic()
         due = 0.0
-        if not self.console.is_terminal:
+        if not self.moves:
 
             def line() -> None:
                 nonlocal due
@@ -199,28 +204,34 @@ or by HTTP, where there is no MQTT:
         """Print what was promised and what was kept."""
         first = meter.first_reading_at
         after = f"{first - self.began:.1f} s after the start" if first else "never came"
-        restarts = sum(child.deaths for child in platform.supervisor.children.values())
+        children = platform.supervisor.children.values()
+        restarts = sum(child.deaths for child in children)
+        ready = [child.service.name for child in children if child.state is State.READY]
         lines = (
+            ("services", f"{', '.join(ready)} ready; restarts: {restarts}"),
             ("first reading", after),
             ("messages acknowledged", f"{account.messages:,} with {account.values:,} values"),
             ("readings stored", f"{account.stored:,}"),
             ("rejected", f"{account.rejected:,}"),
             ("lost", f"{account.lost:,}"),
-            ("services restarted", f"{restarts}"),
         )
         for name, text in lines:
             self.say(f"  {name:<22} {text}")
         for name in early:
             self.say(f"  {name} ended too early: see `technopark logs {name}`")
         good = account.good and not early
-        verdict = "✓ every acknowledged reading is stored" if account.good else "✗ it did not work"
+        verdict = (
+            "✓ every acknowledged reading is stored"
+            if account.good
+            else "✗ the promise was not kept"
+        )
         self.console.print(Text(f"\n{verdict}", "bold cyan" if good else "bold red"))
         return good
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str], None]]:
         """How steps are told: behind a spinner, or each kind of step on a line of its own."""
-        if self.console.is_terminal:
+        if self.moves:
             with self.console.status("") as status:
                 yield lambda text: status.update(f"{text}…")
             return

@@ -34,7 +34,7 @@ OWNERS = frozenset({"tenant-owner"})
 MAKERS = frozenset({"tenant-owner", "tenant-member"})
 
 
-def pool(request: Request) -> Pool:
+async def pool(request: Request) -> Pool:
     """The connections of the app."""
     opened: Pool = request.app.state.pool
     return opened

@@ -101,7 +101,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 settings.broker_host, settings.broker_port, registry_password, keeper.heard
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
-            async with background(keeper.run(), publisher.run()):
+            async with background(*keeper.work(), publisher.run()):
                 yield
 
     return opened
@@ -110,15 +110,18 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
 @asynccontextmanager
 async def background(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run the work beside the requests, and cancel it at the end."""
-    tasks = [asyncio.create_task(each) for each in work]
+    tasks = {asyncio.create_task(each) for each in work}
     for task in tasks:
         task.add_done_callback(stop_if_broken)
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Once is not always enough: Python 3.11's asyncio.wait_for, which psycopg_pool uses, loses
+        # a cancellation that comes in the same moment as what was waited for.
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.2)
 
 
 def stop_if_broken(task: asyncio.Task[None]) -> None:

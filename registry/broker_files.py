@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 
 import psycopg
@@ -67,12 +67,9 @@ class Keeper:
         elif self._log.read(line):
             self._refusals.set()
 
-    async def run(self) -> None:
-        """Keep the file until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="listen for credentials")
-            tasks.create_task(self._render_changes(), name="render the password file")
-            tasks.create_task(self._offer_others(), name="offer the other secret")
+    def work(self) -> tuple[Coroutine[None, None, None], ...]:
+        """What keeps the file: each to be run as a task of its own, until it is cancelled."""
+        return self._listen(), self._render_changes(), self._offer_others()
 
     async def _listen(self) -> None:
         while True:
@@ -91,7 +88,8 @@ class Keeper:
         due = 0.0
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), due)
+                async with asyncio.timeout(due):
+                    await self._changed.wait()
             self._changed.clear()
             try:
                 due = await self._render()

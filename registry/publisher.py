@@ -77,7 +77,8 @@ class Publisher:
         sent = self._client.publish(topic, payload, qos=1, properties=properties)
         taken = self._waiting[sent.mid] = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait_for(taken, TIMEOUT_SECONDS)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await taken
         except TimeoutError as error:
             raise UnavailableError("the broker is busy: send the message again soon") from error
         finally:

@@ -65,7 +65,7 @@ async def device(
     return device_id
 
 
-def publisher(request: Request) -> Publisher:
+async def publisher(request: Request) -> Publisher:
     """The app's connection to the broker."""
     opened: Publisher = request.app.state.publisher
     return opened

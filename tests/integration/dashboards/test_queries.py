@@ -30,11 +30,11 @@ ALL: dict[str, str | Sequence[str]] = {
 
 WORLD = """
 INSERT INTO parks (id, name, time_zone) VALUES
-    ('cimahi', 'Cimahi Technopark', 'Asia/Jakarta'), ('pelalawan', 'Pelalawan Technopark', 'Asia/Jakarta');
+    ('cimahi', 'Cimahi', 'Asia/Jakarta'), ('pelalawan', 'Pelalawan', 'Asia/Jakarta');
 INSERT INTO labs (id, park_id, name) VALUES
     ('solar', 'cimahi', 'Solar lab'), ('motors', 'pelalawan', 'Motor lab');
 INSERT INTO tenants (id, name, kind, park_id) VALUES
-    ('sunny', 'Sunny Startups', 'startup', 'cimahi'), ('remote', 'Remote Makers', 'community', NULL);
+    ('sunny', 'Sunny Startups', 'startup', 'cimahi'), ('remote', 'Remote', 'community', NULL);
 INSERT INTO devices (id, tenant_id, lab_id, name) VALUES
     ('inverter', 'sunny', 'solar', 'Inverter'), ('bench', 'sunny', 'motors', 'Bench'),
     ('gone', 'sunny', NULL, 'Gone'), ('fresh', 'sunny', NULL, 'Fresh'),
@@ -194,7 +194,7 @@ def test_a_choice_without_devices_leaves_every_panel_working(
 
 def test_the_choices_at_the_top_are_names_with_their_ids(grafana: psycopg.Connection) -> None:
     assert ask(grafana, VARIABLES["park"])[0] == {
-        "__text": "Cimahi Technopark",
+        "__text": "Cimahi",
         "__value": "cimahi",
     }
     assert [row["__value"] for row in ask(grafana, VARIABLES["tenant"])] == ["remote", "sunny"]

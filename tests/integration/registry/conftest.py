@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class RunningRegistry:
             client.close()
         self.server.should_exit = True
         self.thread.join(20)
-        assert not self.thread.is_alive()
+        assert not self.thread.is_alive(), "the API did not stop"
 
     def as_(self, token: str) -> Api:
         """The API in the name of a token."""
@@ -92,17 +93,26 @@ def registry_settings(database_url: str, folder: Path, broker_port: int) -> Sett
     )
 
 
+@contextmanager
+def serving(settings: Settings, connection: psycopg.Connection) -> Iterator[RunningRegistry]:
+    """The API, with its first administrator."""
+    token = create_first_admin(connection)
+    assert token
+    running = RunningRegistry(settings, token)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
 @pytest.fixture
 def registry(
     database_url: str, connection: psycopg.Connection, tmp_path: Path
 ) -> Iterator[RunningRegistry]:
     """The API without a broker."""
-    token = create_first_admin(connection)
-    assert token
-    running = RunningRegistry(registry_settings(database_url, tmp_path, free_port()), token)
-    running.start()
-    yield running
-    running.stop()
+    with serving(registry_settings(database_url, tmp_path, free_port()), connection) as running:
+        yield running
 
 
 @pytest.fixture
@@ -110,14 +120,10 @@ def wired(
     database_url: str, connection: psycopg.Connection, broker: RunningBroker
 ) -> Iterator[RunningRegistry]:
     """The API beside a real broker, connected to it."""
-    token = create_first_admin(connection)
-    assert token
     settings = registry_settings(database_url, broker.folder, broker.port)
-    running = RunningRegistry(settings, token)
-    running.start()
-    wait_until(lambda: running.app.state.publisher.connected, "the registry at the broker")
-    yield running
-    running.stop()
+    with serving(settings, connection) as running:
+        wait_until(lambda: running.app.state.publisher.connected, "the registry at the broker")
+        yield running
 
 
 @dataclass

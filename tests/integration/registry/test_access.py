@@ -53,16 +53,13 @@ def test_every_route_refuses_anonymous(registry: RunningRegistry, world: World) 
         assert response.headers["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("token", ["tpa_unknown", "tpd_wrong", "\u00e9", "a b"])
-def test_every_route_refuses_a_token_that_is_none(
-    registry: RunningRegistry, world: World, token: str
-) -> None:
-    for method, path in operations(registry):
-        response = registry.request(
-            method, path, headers={"Authorization": f"Bearer {token}".encode("latin-1")}, json={}
-        )
-        assert response.status_code == 401, (method, path)
-        assert token not in response.text
+def test_every_route_refuses_a_token_that_is_none(registry: RunningRegistry, world: World) -> None:
+    for token in ("tpa_unknown", "tpd_wrong", "\u00e9", "a b"):
+        header = {"Authorization": f"Bearer {token}".encode("latin-1")}
+        for method, path in operations(registry):
+            response = registry.request(method, path, headers=header, json={})
+            assert response.status_code == 401, (method, path)
+            assert token not in response.text
 
 
 def test_an_ended_token_is_refused(

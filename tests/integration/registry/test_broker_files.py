@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -218,3 +219,21 @@ def test_the_broker_alone_may_read_the_file(
     file: Path = broker.folder / "passwords"
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.stat().st_uid == broker.folder.stat().st_uid
+
+
+def test_the_registry_stops_also_while_credentials_change(
+    wired: RunningRegistry, connection: psycopg.Connection
+) -> None:
+    stopping = threading.Event()
+
+    def change() -> None:
+        while not stopping.is_set():
+            connection.execute("NOTIFY credentials")
+
+    for _ in range(5):
+        stopping.clear()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(change)
+            wired.stop()
+            stopping.set()
+        wired.start()

@@ -32,12 +32,10 @@ def test_an_id_that_is_taken_is_a_conflict_that_names_it(registry: RunningRegist
     ]
 
 
-@pytest.mark.parametrize(
-    "zone", ["Mars/Olympus", "", "localtime", "EST+3", "../etc/passwd", "europe/lisbon", "\0"]
-)
-def test_a_time_zone_must_be_one(registry: RunningRegistry, zone: str) -> None:
-    with pytest.raises(ApiError, match="time_zone: give an IANA time zone"):
-        registry.admin.post("parks", {**PARK, "time_zone": zone})
+def test_a_time_zone_must_be_one(registry: RunningRegistry) -> None:
+    for zone in ("Mars/Olympus", "", "localtime", "EST+3", "../etc/passwd", "europe/lisbon", "\0"):
+        with pytest.raises(ApiError, match="time_zone: give an IANA time zone"):
+            registry.admin.post("parks", {**PARK, "time_zone": zone})
 
 
 def test_a_lab_needs_a_park_that_is_there(registry: RunningRegistry, world: World) -> None:

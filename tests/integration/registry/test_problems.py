@@ -1,42 +1,40 @@
+import re
 import socket
 
 import psycopg
-import pytest
 
 from tests.integration.registry.conftest import RunningRegistry, World
 
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "words"),
-    [
-        ("GET", "/nowhere", b"", 404, "Not Found"),
-        ("DELETE", "/api/v1/parks", b"", 405, "Method Not Allowed"),
-        ("POST", "/api/v1/parks", b'{"id": ', 422, "no JSON: Expecting value at character 7"),
-        ("POST", "/api/v1/parks", b"[" * 100_000, 400, "body"),
-        ("POST", "/api/v1/parks", b"[]", 422, "some fields"),
-        ("POST", "/api/v1/parks", b"", 422, "send the body as JSON"),
-        ("POST", "/api/v1/parks", b"\xff\xfe", 422, "body"),
-        ("GET", "/api/v1/devices/%00", b"", 422, "stored"),
-        ("GET", "/api/v1/devices?q=%00", b"", 422, "stored"),
-        ("GET", "/api/v1/devices/%ff%fe", b"", 404, "no such device"),
-        ("GET", "/api/v1/devices/a%2Fb", b"", 404, "Not Found"),
-        ("GET", "/api/v1/users/x", b"", 422, "some fields"),
-        ("GET", "/api/v1/users/99999999999999999999999", b"", 422, "stored"),
-    ],
-)
-def test_every_refusal_is_a_problem_document(
-    registry: RunningRegistry, method: str, path: str, body: bytes, status: int, words: str
-) -> None:
-    response = registry.request(
-        method, path, registry.admin_token, content=body, headers=JSON if body else {}
-    )
-    problem = response.json()
-    assert response.status_code == problem["status"] == status
-    assert response.headers["Content-Type"] == "application/problem+json"
-    assert set(problem) == {"type", "title", "status", "detail", "errors"}
-    assert words in problem["detail"]
+REFUSED = [
+    ("GET", "/nowhere", b"", 404, "Not Found"),
+    ("DELETE", "/api/v1/parks", b"", 405, "Method Not Allowed"),
+    ("POST", "/api/v1/parks", b'{"id": ', 422, "no JSON: Expecting value at character 7"),
+    ("POST", "/api/v1/parks", b"[" * 100_000, 400, "body"),
+    ("POST", "/api/v1/parks", b"[]", 422, "some fields"),
+    ("POST", "/api/v1/parks", b"", 422, "send the body as JSON"),
+    ("POST", "/api/v1/parks", b"\xff\xfe", 422, "body"),
+    ("GET", "/api/v1/devices/%00", b"", 422, "stored"),
+    ("GET", "/api/v1/devices?q=%00", b"", 422, "stored"),
+    ("GET", "/api/v1/devices/%ff%fe", b"", 404, "no such device"),
+    ("GET", "/api/v1/devices/a%2Fb", b"", 404, "Not Found"),
+    ("GET", "/api/v1/users/x", b"", 422, "some fields"),
+    ("GET", "/api/v1/users/99999999999999999999999", b"", 422, "stored"),
+]
+
+
+def test_every_refusal_is_a_problem_document(registry: RunningRegistry) -> None:
+    for method, path, body, status, words in REFUSED:
+        response = registry.request(
+            method, path, registry.admin_token, content=body, headers=JSON if body else {}
+        )
+        problem = response.json()
+        assert response.status_code == problem["status"] == status, path
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert set(problem) == {"type", "title", "status", "detail", "errors"}
+        assert words in problem["detail"], path
 
 
 def test_each_refused_field_is_listed(registry: RunningRegistry) -> None:
@@ -126,3 +124,12 @@ def test_what_a_refused_request_did_before_is_undone(
     assert response.status_code == 422
     model = registry.admin.get("models/common")
     assert (model["name"], model["metrics"][0]["metric"]) == ("New", "a")
+
+
+def test_the_page_of_the_api_needs_no_foreign_host(registry: RunningRegistry) -> None:
+    page = registry.request("GET", "/docs").text
+    assert not re.search(r"(src|href)=\W?(https?:)?//", page)
+    files = re.findall(r"/docs/files/[\w.-]+", page)
+    assert len(files) >= 3
+    for file in [*files, "/api/v1/openapi.json"]:
+        assert registry.request("GET", file).status_code == 200, file

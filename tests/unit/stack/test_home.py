@@ -10,6 +10,7 @@ import pytest
 from stack import credentials, processes
 from stack.errors import AlreadyRunningError, StackError
 from stack.home import Home
+from tests.parts import wait_until
 
 
 @pytest.fixture
@@ -30,13 +31,13 @@ def test_a_held_folder_refuses_a_second_holder_and_names_the_first(home: Home) -
     assert home.read_record() == {}
 
 
-def test_what_a_killed_holder_left_running_is_ended_by_the_next(home: Home) -> None:
-    with subprocess.Popen(["sleep", "100"]) as survivor:
-        started = processes.start_time(survivor.pid)
-        home.write_record({"services": [{"pid": survivor.pid, "started": started}]})
-        assert processes.end([(survivor.pid, started or 0)], patience=0) == [survivor.pid]
-        with home.held():
-            assert survivor.wait(5) == -9
+def test_what_a_killed_holder_left_running_is_ended(home: Home) -> None:
+    orphan = "sleep 100 >/dev/null 2>&1 & echo $!"
+    survivor = int(subprocess.check_output(["sh", "-c", orphan], text=True))
+    started = processes.start_time(survivor)
+    assert started
+    assert processes.end([(survivor, started)], patience=0) == [survivor]
+    wait_until(lambda: not processes.is_alive(survivor, started), "the survivor to be gone")
 
 
 def test_a_process_that_only_has_the_same_number_is_left_alone(home: Home) -> None:

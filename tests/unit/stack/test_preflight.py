@@ -3,8 +3,8 @@
 import shutil
 import socket
 import time
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_a_full_disk_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "free")(100 * 1024**2)
+    usage = SimpleNamespace(free=100 * 1024**2)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(StackError, match=rf"{tmp_path}/new has only 100 MB free, 500 MB"):
         preflight.require_disk(tmp_path / "new")
