@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from broker.payloads import (
+    Column,
     Decoded,
     Reason,
     Rejection,
@@ -21,8 +22,10 @@ from broker.topics import Channel, InvalidTopicError, Topic
 from storage.ingest import RejectedMessage
 from storage.writer import Readings
 
-# (device id, metric) → series id: what ingest has learned of the table `series`.
+# device id → metric → series id: what ingest has learned of the table `series`.
 SeriesIds = dict[str, dict[str, int]]
+# A value as it was decoded: a number or a boolean, the JSON text of a state, or a whole column.
+Value = float | str | Column
 
 parse_topic = lru_cache(maxsize=100_000)(Topic.parse)
 
@@ -50,8 +53,10 @@ class Batch:
     Attributes:
         known: ids of series; a batch only reads it.
         messages: in the order in which they came.
-        series: ids, one for each reading; with ``ts`` and ``value`` the columns of readings.
-        unresolved: readings and states of series that are not known yet.
+        series: ids, one for each single reading, with ``ts`` and ``value`` beside it.
+        columns: series id and the readings of a testbed, which stay arrays.
+        unresolved: what belongs to series that are not known yet.
+        units: (device id, metric) to the unit that the message itself gave.
         heard: device id to the arrival of its newest message.
     """
 
@@ -60,8 +65,10 @@ class Batch:
     series: list[int] = field(default_factory=list)
     ts: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
+    columns: list[tuple[int, Column]] = field(default_factory=list)
     states: list[tuple[int, int, str]] = field(default_factory=list)
-    unresolved: list[tuple[Message, str, str, int, float | str]] = field(default_factory=list)
+    unresolved: list[tuple[Message, str, str, int, Value]] = field(default_factory=list)
+    units: dict[tuple[str, str], str] = field(default_factory=dict)
     rejections: list[RejectedMessage] = field(default_factory=list)
     attributes: list[tuple[Message, str, dict[str, Any]]] = field(default_factory=list)
     statuses: list[tuple[Message, str, bool]] = field(default_factory=list)
@@ -111,19 +118,20 @@ class Batch:
                 self.series.append(number)
                 self.ts.append(ts)
                 self.value.append(value)
-        self.add_states(message, device, decoded, ids)
+        self.add_rarer(message, device, decoded)
         for rejection in decoded.rejections:
             self.reject(message, device, rejection)
 
-    def add_states(
-        self, message: Message, device: str, decoded: Decoded, ids: dict[str, int]
-    ) -> None:
-        """Append states, which are rarer."""
+    def add_rarer(self, message: Message, device: str, decoded: Decoded) -> None:
+        """Append what most messages do not have; its series are looked up with the unknown ones."""
         for metric, ts, text in decoded.states:
-            if metric in ids:
-                self.states.append((ids[metric], ts, text))
-            else:
-                self.unresolved.append((message, device, metric, ts, text))
+            self.unresolved.append((message, device, metric, ts, text))
+        for column in decoded.columns:
+            self.unresolved.append((message, device, column.metric, 0, column))
+        for metric, unit in decoded.units.items():
+            self.units[device, metric] = unit
+        if decoded.attributes:
+            self.attributes.append((message, device, decoded.attributes))
 
     def add_attributes(self, message: Message, device: str) -> None:
         """Note what the device says of itself."""
@@ -155,10 +163,11 @@ class Batch:
         )
 
     def unknown_series(self) -> dict[tuple[str, str], str]:
-        """(device id, metric) of the unresolved values, with the kind of the first of each."""
+        """(device id, metric) of values without a known series, with the kind of the first."""
         wanted: dict[tuple[str, str], str] = {}
         for _, device, metric, _, value in self.unresolved:
-            wanted.setdefault((device, metric), kind_of(value))
+            if metric not in self.known.get(device, ()):
+                wanted.setdefault((device, metric), kind_of(value))
         return wanted
 
     def resolve(self) -> None:
@@ -170,6 +179,8 @@ class Batch:
                 lost[message.arrival] = (message, device)
             elif isinstance(value, str):
                 self.states.append((number, ts, value))
+            elif isinstance(value, Column):
+                self.columns.append((number, value))
             else:
                 self.series.append(number)
                 self.ts.append(ts)
@@ -187,17 +198,24 @@ class Batch:
         )
 
     def readings(self) -> Readings:
-        """The columns as arrays."""
-        return Readings(
+        """All readings as arrays."""
+        singles = Readings(
             np.array(self.series, np.int32),
             np.array(self.ts, np.int64),
             np.array(self.value, np.float64),
         )
+        if not self.columns:
+            return singles
+        columns = [
+            Readings(np.full(len(column.ts), number, np.int32), column.ts, column.value)
+            for number, column in self.columns
+        ]
+        return Readings.joined([singles, *columns])
 
 
-def kind_of(value: float | str) -> str:
+def kind_of(value: Value) -> str:
     """The kind of a series by its first value; a text is the JSON of a state."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, Column) and value.boolean):
         return "boolean"
     if isinstance(value, str):
         return "text" if value.startswith('"') else "object"

@@ -115,21 +115,22 @@ class Writer:
         connection = self.connection()
         self.learn(connection, batch)
         batch.resolve()
+        rows = batch.readings()
         started = time.monotonic()
         with connection.transaction():
-            readings = store_readings(connection, batch.readings())
+            readings = store_readings(connection, rows)
             states = store_states(connection, batch.states)
             self.store_news(connection, batch)
             store_rejections(connection, batch.rejections)
         self.metrics.commit.observe(time.monotonic() - started)
-        self.count(batch, readings, states)
+        self.count(batch, len(rows), readings, states)
         self.note_heard(connection, batch)
 
     def learn(self, connection: psycopg.Connection, batch: Batch) -> None:
         """Find or make the series that the batch does not know."""
         wanted = batch.unknown_series()
         if wanted:
-            for (device, metric), number in resolve_series(connection, wanted).items():
+            for (device, metric), number in resolve_series(connection, wanted, batch.units).items():
                 self.known.setdefault(device, {})[metric] = number
 
     def store_news(self, connection: psycopg.Connection, batch: Batch) -> None:
@@ -142,12 +143,12 @@ class Writer:
             if not note_status(connection, device, online, at):
                 batch.reject_unknown(message, device)
 
-    def count(self, batch: Batch, readings: int, states: int) -> None:
+    def count(self, batch: Batch, given: int, readings: int, states: int) -> None:
         """Add a stored batch to the metrics."""
         metrics = self.metrics
         metrics.readings.inc(readings)
         metrics.states.inc(states)
-        metrics.duplicates.inc(len(batch.series) + len(batch.states) - readings - states)
+        metrics.duplicates.inc(given + len(batch.states) - readings - states)
         metrics.batch.observe(len(batch))
         if batch.messages:
             metrics.lag.set(time.time() - batch.messages[0].arrival / 1e6)

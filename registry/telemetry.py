@@ -109,13 +109,13 @@ async def receive_telemetry(
     payload, kind = await request.body(), content_type(request)
     decoded = decode(kind, payload, time.time_ns() // 1000)
     await broker.publish(str(Topic(sender, Channel.TELEMETRY)), payload, kind)
-    if decoded.rejections and not decoded.readings and not decoded.states:
+    if decoded.rejections and not decoded.count and not decoded.states:
         raise UnprocessableError(
             "nothing of this message can be stored",
             [{"reason": part.reason, "detail": part.detail} for part in decoded.rejections],
         )
     return {
-        "readings": len(decoded.readings),
+        "readings": decoded.count,
         "states": len(decoded.states),
         "rejections": [
             {"reason": part.reason, "detail": part.detail} for part in decoded.rejections

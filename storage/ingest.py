@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -30,13 +31,16 @@ class RejectedMessage:
 
 
 def resolve_series(
-    connection: psycopg.Connection, wanted: Mapping[tuple[str, str], str]
+    connection: psycopg.Connection,
+    wanted: Mapping[tuple[str, str], str],
+    units: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> dict[tuple[str, str], int]:
     """The ids of series, made where they are new.
 
     Args:
         connection: in autocommit mode, so that the ids are good whatever comes after.
         wanted: (device id, metric) to kind: ``number``, ``boolean``, ``text`` or ``object``.
+        units: (device id, metric) to the unit that a message gave; the model's comes first.
 
     Returns:
         (device id, metric) to id. Series of unknown devices are missing.
@@ -46,6 +50,7 @@ def resolve_series(
         "devices": [device for device, _ in keys],
         "metrics": [metric for _, metric in keys],
         "kinds": [wanted[key] for key in keys],
+        "units": [units.get(key) for key in keys],
     }
     connection.execute(QUERIES["register_series"], parameters)
     rows = connection.execute(QUERIES["find_series"], parameters)

@@ -6,6 +6,7 @@ Format: PostgreSQL 18 documentation, COPY, "Binary Format".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,15 @@ class Readings:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Readings]) -> Readings:
+        """The rows of all parts, one after the other."""
+        return cls(
+            np.concatenate([part.series for part in parts]),
+            np.concatenate([part.ts for part in parts]),
+            np.concatenate([part.value for part in parts]),
+        )
 
     def in_key_order(self) -> Readings:
         """Sorted by series and time, the first of each key only.

@@ -35,9 +35,8 @@ def looks_like_senml(document: Any) -> bool:
 
 def labelled(record: dict[Any, Any]) -> Record:
     """A record with the labels of JSON."""
-    return {
-        CBOR_LABELS.get(key, key) if isinstance(key, int) else key: record[key] for key in record
-    }
+    labels: dict[Any, Any] = dict(CBOR_LABELS)
+    return {labels.get(key, key): value for key, value in record.items()}
 
 
 def read_pack(document: Any, arrival_us: int, decoded: Decoded) -> None:

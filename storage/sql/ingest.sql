@@ -1,8 +1,10 @@
 -- register_series --
--- Series of known devices that are not there yet, with the unit that the device's model gives.
+-- Series of known devices that are not there yet, with the unit that the device's model gives,
+-- else the one of the message.
 INSERT INTO series (device_id, metric, kind, unit)
-SELECT d.id, new.metric, new.kind, m.unit
-FROM unnest(%(devices)s::text[], %(metrics)s::text[], %(kinds)s::text[]) AS new (device, metric, kind)
+SELECT d.id, new.metric, new.kind, coalesce(m.unit, new.unit)
+FROM unnest(%(devices)s::text[], %(metrics)s::text[], %(kinds)s::text[], %(units)s::text[])
+     AS new (device, metric, kind, unit)
 JOIN devices d ON d.id = new.device
 LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = new.metric
 ON CONFLICT DO NOTHING

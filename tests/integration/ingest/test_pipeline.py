@@ -1,6 +1,7 @@
 import json
 import time
 
+import cbor2
 import psycopg
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -242,3 +243,32 @@ def test_readiness_tells_when_the_database_is_away_even_without_messages(
         wait_until(lambda: "database" in (ingest.pipeline.problem() or ""), "it is not ready")
         other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
     wait_until(lambda: ingest.pipeline.problem() is None, "ingest to be ready again")
+
+
+def test_a_second_of_a_testbed_is_stored_as_columns_with_its_unit(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "bench-1")
+    broker.add("bench-1")
+    samples = {f"channel_{n}": [float(i) for i in range(1000)] for n in range(8)}
+    publish(broker, "bench-1", cbor2.dumps({"t0": T0, "dt": 1.0, "values": samples}))
+    publish(broker, "bench-1", '[{"n": "temp", "u": "Cel", "v": 23.1}]')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    assert one(connection, "SELECT count(*) FROM telemetry WHERE metric = 'channel_3'") == 1000
+    assert (
+        one(connection, "SELECT max(value) FROM latest_telemetry WHERE metric = 'channel_3'") == 999
+    )
+    assert one(connection, "SELECT unit FROM series WHERE metric = 'temp'") == "Cel"
+    assert ingest.count("readings_stored") == 8001
+
+
+def test_tags_of_the_line_protocol_are_kept_as_attributes(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    publish(broker, "dev-a", 'weather,firmware=1.2 temperature=21.5,mode="eco" 1767225600000000000')
+    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the acknowledgement")
+    assert one(connection, "SELECT attributes FROM devices") == {"firmware": "1.2"}
+    assert one(connection, "SELECT value FROM telemetry WHERE metric = 'temperature'") == 21.5
+    assert one(connection, "SELECT value FROM states") == "eco"
