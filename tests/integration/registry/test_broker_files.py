@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from broker import passwords
 from tests.integration.registry.conftest import RunningRegistry, World
@@ -222,8 +223,10 @@ def test_the_broker_alone_may_read_the_file(
 
 
 def test_the_registry_stops_also_while_credentials_change(
-    wired: RunningRegistry, connection: psycopg.Connection
+    wired: RunningRegistry, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So that the end meets a change, and not the pause after one.
+    monkeypatch.setattr("registry.broker_files.PAUSE_SECONDS", 0)
     stopping = threading.Event()
 
     def change() -> None:
