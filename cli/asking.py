@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,17 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import Api, ApiError, Json
+from cli.failure import failed
 from stack.errors import StackError
 from stack.settings import Settings, load
 
+# How the API writes a time.
+MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]
-
-
-def failed(sentence: str) -> typer.Exit:
-    """Say what went wrong; to be raised, for exit status 1."""
-    typer.secho(sentence, fg="red", err=True)
-    return typer.Exit(1)
 
 
 def settings() -> Settings:
@@ -121,10 +120,15 @@ def cell(value: Json) -> Text:
     if value is None:
         return Text("")
     if isinstance(value, str):
-        return Text(value)
+        return Text(moment(value))
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return Text(", ".join(value))
     return Text(json.dumps(value, ensure_ascii=False))
+
+
+def moment(text: str) -> str:
+    """A time of the API in UTC, to the second; any other text as it is."""
+    return MOMENT.sub(r"\1 \2 UTC", text)
 
 
 def parsed(text: str, option: str) -> Json:

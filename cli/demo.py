@@ -23,7 +23,18 @@ from stack.supervisor import Service, State
 from storage.accounts import operator_token
 from storage.queries import load
 
-TENANT = "demo"
+TENANT, PARK, LAB = "demo", "cimahi", "cimahi-demo"
+PLACES: Sequence[tuple[str, Mapping[str, Any]]] = (
+    (
+        "parks",
+        {
+            "id": PARK, "name": "Cimahi Technopark", "time_zone": "Asia/Jakarta",
+            "latitude": -6.87, "longitude": 107.54,
+        },
+    ),
+    ("labs", {"id": LAB, "park_id": PARK, "name": "Demo lab"}),
+    ("tenants", {"id": TENANT, "name": "Demo", "kind": "startup", "park_id": PARK}),
+)  # fmt: skip
 OWN_DEVICE = "my-first-device"
 DEVICES, INTERVAL_SECONDS = 8, 0.5
 # Recorded seconds in a second: two hourly rows of the typical year.
@@ -33,11 +44,11 @@ TOKEN_LIFE = timedelta(minutes=10)
 COMMANDS: Mapping[str, Sequence[str]] = {
     "fleet": (
         "simulate", "--devices", str(DEVICES), "--interval", str(INTERVAL_SECONDS),
-        "--tenant", TENANT, "--take-over",
+        "--tenant", TENANT, "--lab", LAB, "--take-over",
     ),
     "weather": (
         "replay", "--preset", "tmy3", "--speed", str(REPLAY_SPEED), "--tenant", TENANT,
-        "--take-over",
+        "--lab", LAB, "--take-over",
     ),
 }  # fmt: skip
 
@@ -88,6 +99,7 @@ class Demo:
         """
         token = self.token()
         with Api(self.platform.settings.api_url, token) as api:
+            ensure_places(api)
             self.secret = own_device_secret(api, self.secret_file)
         for name, arguments in COMMANDS.items():
             self.summary_file(name).unlink(missing_ok=True)
@@ -110,11 +122,10 @@ class Demo:
     def service(self, name: str, arguments: Sequence[str], token: str) -> Service:
         """A part of the fleet as a child process; a restart would lose what it has counted."""
         settings = self.platform.settings
-        main = f"import typer; from cli.{arguments[0]} import {arguments[0]} as f; typer.run(f)"
-        options = [*arguments[1:], "--summary", str(self.summary_file(name))]
+        options = ["--summary", str(self.summary_file(name))]
         return Service(
             name=name,
-            command=bound([sys.executable, "-P", "-c", main, *options]),
+            command=bound([sys.executable, "-P", "-m", "cli", *arguments, *options]),
             environment=python_environment(
                 API_URL=settings.api_url,
                 TOKEN=token,
@@ -229,9 +240,9 @@ def own_device_secret(api: Api, file: Path) -> str:
     if there:
         made = api.post(path("devices", OWN_DEVICE, "secrets"), {"overlap_seconds": 86_400})
     else:
-        ensure_tenant(api)
         made = api.post(
-            "devices", {"id": OWN_DEVICE, "tenant_id": TENANT, "name": "My first device"}
+            "devices",
+            {"id": OWN_DEVICE, "tenant_id": TENANT, "lab_id": LAB, "name": "My first device"},
         )
     secret = str(made["secret"])
     replace(file, json.dumps({"id": OWN_DEVICE, "secret": secret}), mode=0o600)
@@ -249,10 +260,11 @@ def is_registered(api: Api) -> bool:
     return True
 
 
-def ensure_tenant(api: Api) -> None:
-    """Create the demo's tenant where it is missing."""
-    try:
-        api.post("tenants", {"id": TENANT, "name": "Demo", "kind": "startup"})
-    except ApiError as error:
-        if error.status != 409:
-            raise
+def ensure_places(api: Api) -> None:
+    """Create the demo's park, lab and tenant where they are missing."""
+    for kind, place in PLACES:
+        try:
+            api.post(kind, place)
+        except ApiError as error:
+            if error.status != 409:
+                raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -45,7 +45,7 @@ def add(
 ) -> None:
     """Add a device, and show its secret once with a line that sends its first reading.
 
-    Example: technopark device add "Roof 1" --tenant sunny --lab porto-solar --tag roof
+    Example: technopark device add "Roof 1" --tenant sunny --lab cimahi-solar --tag roof
     """
     body = fields(name, model, lab, stage, tag, metadata)
     with asking.asking() as api:
@@ -96,7 +96,7 @@ def list_(
 ) -> None:
     """List devices.
 
-    Example: technopark device list --park porto --stage pilot
+    Example: technopark device list --park cimahi --stage pilot
     """
     with asking.asking() as api:
         devices = api.items(
@@ -126,7 +126,17 @@ def show(device: Device, as_json: AsJson = False) -> None:
             # Who may read a device need not be one who may see when its secrets end.
             if error.status != 403:
                 raise
+    if not as_json:
+        found["secrets"] = [secret_line(secret) for secret in found.get("secrets", [])]
     asking.show(found, as_json=as_json)
+
+
+def secret_line(secret: Mapping[str, Json]) -> str:
+    """A secret in words: its number, and from when to when it is good."""
+    ends = secret["revoked_at"] or secret["expires_at"]
+    word = "revoked" if secret["revoked_at"] else "until"
+    since = f"number {secret['id']} since {asking.moment(secret['created_at'])}"
+    return f"{since}, {word} {asking.moment(ends)}" if ends else since
 
 
 @app.command("set")

@@ -17,10 +17,10 @@ from rich.live import Live
 from rich.text import Text
 
 from broker.topics import DEVICE_ID, DEVICE_ID_RULE
-from cli.api import ApiError
+from cli import asking
+from cli.api import Api
 from cli.enrolment import EnrolmentError
 from simulators import Fleet, run, summary
-from simulators.recording import RecordingError
 from simulators.summary import write
 
 Seconds = Annotated[float | None, typer.Option("--for", min=0.1, help="End after so many seconds.")]
@@ -41,28 +41,24 @@ Port = Annotated[
     int,
     typer.Option(envvar=["TECHNOPARK_BROKER_PORT", "TECHNOPARK_MQTT_PORT"], help="Of the broker."),
 ]
-ApiUrl = Annotated[str, typer.Option(envvar="TECHNOPARK_API_URL", help="Of the HTTP API.")]
-Token = Annotated[str, typer.Option(envvar="TECHNOPARK_TOKEN", help="Of the HTTP API, tpa_….")]
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(envvar="TECHNOPARK_API_URL", help="Of the HTTP API; default: this machine's."),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        envvar="TECHNOPARK_TOKEN", help="Of the HTTP API; default: that of `technopark login`."
+    ),
+]
 
 # Without a terminal a line is printed so often.
 LINE_SECONDS = 5.0
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Show what went wrong as one sentence, and end with exit status 1."""
-    try:
-        yield
-    except (ApiError, EnrolmentError, RecordingError) as error:
-        raise failed(str(error)) from error
-    except OSError as error:
-        raise failed(f"{error.filename}: {error.strerror}") from error
-
-
-def failed(sentence: str) -> typer.Exit:
-    """Say what went wrong; the exit that goes with it."""
-    typer.secho(f"error: {sentence}", fg="red", err=True)
-    return typer.Exit(1)
+def open_api(api_url: str | None, token: str) -> Api:
+    """The API that the options name, else the one of the other commands."""
+    return Api(api_url or asking.api_url(), token or asking.token())
 
 
 def require_device_id(device_id: str) -> None:

@@ -30,13 +30,13 @@ UserId = Annotated[int, typer.Argument(help="The user's number, from `user list`
 def add_park(
     park_id: Id,
     name: Name,
-    time_zone: Annotated[str, typer.Option(help="For example Europe/Lisbon.")],
+    time_zone: Annotated[str, typer.Option(help="For example Asia/Jakarta.")],
     latitude: Annotated[float | None, typer.Option(help="Degrees north.")] = None,
     longitude: Annotated[float | None, typer.Option(help="Degrees east.")] = None,
 ) -> None:
     """Add a park.
 
-    Example: technopark park add porto "Porto Technopark" --time-zone Europe/Lisbon
+    Example: technopark park add cimahi "Cimahi Technopark" --time-zone Asia/Jakarta
     """
     place = asking.given(time_zone=time_zone, latitude=latitude, longitude=longitude)
     with asking.asking() as api:
@@ -63,7 +63,7 @@ def add_lab(
 ) -> None:
     """Add a lab to a park.
 
-    Example: technopark lab add porto-solar "Solar roof" --park porto --testbed
+    Example: technopark lab add cimahi-solar "Solar roof" --park cimahi --testbed
     """
     kind = "testbed" if testbed else "lab"
     body = {"id": lab_id, "name": name, "park_id": park_id, "kind": kind}
@@ -75,7 +75,7 @@ def add_lab(
 def list_labs(park_id: OfPark = None, as_json: AsJson = False) -> None:
     """List labs.
 
-    Example: technopark lab list --park porto
+    Example: technopark lab list --park cimahi
     """
     with asking.asking() as api:
         labs = api.items("labs", park_id=park_id)
@@ -93,7 +93,7 @@ def add_tenant(
 ) -> None:
     """Add a tenant; without a park it is a virtual one.
 
-    Example: technopark tenant add sunny "Sunny Cells" --kind startup --park porto
+    Example: technopark tenant add sunny "Sunny Cells" --kind startup --park cimahi
     """
     body = {"id": tenant_id, "name": name, "kind": kind, "park_id": park_id}
     with asking.asking() as api:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import path_check
+from cli.failure import plain_errors
 from cli.running import Options, run
 from stack import doctor as checks
 from stack import platform, settings
@@ -31,17 +29,6 @@ PortOption = Annotated[
     int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Instead of the usual one.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Show what is wrong as a sentence, and end with exit status 1."""
-    try:
-        yield
-    except StackError as error:
-        # Written as it is: a log line may look like Rich's markup, and must not be wrapped.
-        print(f"technopark: {error}", file=sys.stderr)  # noqa: T201
-        raise typer.Exit(1) from None
 
 
 def up(

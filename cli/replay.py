@@ -15,6 +15,7 @@ import simulators
 from broker.topics import METRIC_NAME
 from cli import enrolment
 from cli.api import Api, Json
+from cli.failure import plain_errors
 from cli.fleets import (
     ApiUrl,
     Credentials,
@@ -26,7 +27,7 @@ from cli.fleets import (
     TakeOver,
     Tenant,
     Token,
-    plain_errors,
+    open_api,
     play,
     read_credentials,
     require_device_id,
@@ -94,7 +95,7 @@ def replay(
     summary: SummaryFile = None,
     host: Host = "127.0.0.1",
     port: Port = 1883,
-    api_url: ApiUrl = "http://127.0.0.1:8000",
+    api_url: ApiUrl = None,
     token: Token = "",
 ) -> None:
     """Play a recorded CSV file as a device, with the file's own time stamps.
@@ -127,7 +128,7 @@ def replay(
         if credentials is not None:
             secret = own_secret(credentials, device_id)
         else:
-            with Api(api_url, token) as api:
+            with open_api(api_url, token) as api:
                 secret = (
                     station_secret(api, device_id, tenant, lab, take_over=take_over)
                     if preset is not None

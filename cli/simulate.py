@@ -14,6 +14,7 @@ from rich.progress import track
 import simulators
 from cli import enrolment
 from cli.api import Api
+from cli.failure import plain_errors
 from cli.fleets import (
     ApiUrl,
     Credentials,
@@ -25,7 +26,7 @@ from cli.fleets import (
     TakeOver,
     Tenant,
     Token,
-    plain_errors,
+    open_api,
     play,
     read_credentials,
     require_device_id,
@@ -52,7 +53,7 @@ def simulate(
     summary: SummaryFile = None,
     host: Host = "127.0.0.1",
     port: Port = 1883,
-    api_url: ApiUrl = "http://127.0.0.1:8000",
+    api_url: ApiUrl = None,
     token: Token = "",
 ) -> None:
     """Simulate devices that publish to the platform's broker, until Ctrl-C.
@@ -68,7 +69,7 @@ def simulate(
             assigned = dict(zip(secrets, itertools.cycle(kinds)))
         else:
             assigned = named_devices(prefix or tenant, kinds, devices)
-            with Api(api_url, token) as api:
+            with open_api(api_url, token) as api:
                 site = enrolment.site_of(api, enrolment.ensure_tenant(api, tenant))
                 secrets = enrolled(api, tenant, assigned, lab, take_over=take_over)
         attributes = {i: {"simulated": True, "kind": k.id} for i, k in assigned.items()}

@@ -22,7 +22,7 @@ def main() -> int:
     Returns:
         0 after a stop, 1 when the broker or the port refuses, 2 for a broken setting.
     """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logs()
     try:
         settings = Settings()
     except ValidationError as error:
@@ -48,6 +48,21 @@ def main() -> int:
         log.error("the port is not to be had", port=settings.ingest_port, error=error.strerror)
         return 1
     return 0
+
+
+def configure_logs() -> None:
+    """One line for each event, on stderr."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso"),
+            # Plain: structlog's usual traceback shows local variables, and with them secrets.
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ DEVICE: dict[str, Any] = {
     "tenant_id": "sunny",
     "name": "Roof 1",
     "model_id": "pv-inverter",
-    "lab_id": "porto-solar",
+    "lab_id": "cimahi-solar",
     "stage": "pilot",
     "tags": ["roof"],
     "metadata": {"serial": "SN-0042"},

@@ -26,13 +26,13 @@ router = APIRouter(tags=["parks and labs"])
 
 LabKind = Literal["lab", "testbed"]
 PARK: dict[str, Any] = {
-    "id": "porto",
-    "name": "Porto Technopark",
-    "time_zone": "Europe/Lisbon",
-    "latitude": 41.15,
-    "longitude": -8.61,
+    "id": "cimahi",
+    "name": "Cimahi Technopark",
+    "time_zone": "Asia/Jakarta",
+    "latitude": -6.87,
+    "longitude": 107.54,
 }
-LAB = {"id": "porto-solar", "park_id": "porto", "name": "Solar roof", "kind": "testbed"}
+LAB = {"id": "cimahi-solar", "park_id": "cimahi", "name": "Solar roof", "kind": "testbed"}
 CREATED = {"created_at": "2026-03-01T09:00:00Z"}
 
 
@@ -50,7 +50,7 @@ class NewPark(Body):
 class ParkChanges(Body):
     """What is to be another; the rest stays."""
 
-    model_config = example(name="Porto Technopark North", latitude=41.2)
+    model_config = example(name="Cimahi Technopark North", latitude=-6.86)
     name: Name = unset()
     time_zone: TimeZone = unset()
     latitude: Latitude | None = None

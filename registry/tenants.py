@@ -21,7 +21,7 @@ TENANT: dict[str, Any] = {
     "id": "sunny",
     "name": "Sunny Cells Lda",
     "kind": "startup",
-    "park_id": "porto",
+    "park_id": "cimahi",
 }
 
 

@@ -136,7 +136,7 @@ def test_login_keeps_a_checked_token_that_only_its_owner_can_read(
 
 
 def test_a_refusal_is_one_sentence_and_exit_status_1(run: Command, world: World) -> None:
-    assert run("device show not-there", 1).output.strip() == "there is no such device"
+    assert run("device show not-there", 1).output.strip() == "technopark: there is no such device"
     assert "tenant_id: there is no such tenant" in run("device add x --tenant nowhere", 1).output
     assert "id: a device id has" in run("device add x --tenant sunny --id UP", 1).output
     run("device add", 2)

@@ -247,7 +247,9 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str], words: str) -> No
 
 
 def test_without_the_platform_the_error_says_how_to_start_it() -> None:
-    result = CliRunner().invoke(app, ["simulate", "--api-url", "http://127.0.0.1:9"])
+    result = CliRunner().invoke(
+        app, ["simulate", "--api-url", "http://127.0.0.1:9", "--token", "tpa_x"]
+    )
     assert result.exit_code == 1
     assert "technopark up" in result.output
 

@@ -1,0 +1,36 @@
+"""How a command fails: one sentence on stderr, and exit status 1."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from cli.api import ApiError
+from cli.enrolment import EnrolmentError
+from simulators.recording import RecordingError
+from stack.errors import StackError
+
+EXPECTED = (ApiError, EnrolmentError, RecordingError, StackError)
+
+
+def failed(sentence: str) -> typer.Exit:
+    """Say what went wrong; to be raised, for exit status 1."""
+    # Written as it is: a log line may look like Rich's markup, and must not be wrapped.
+    print(f"technopark: {sentence}", file=sys.stderr)  # noqa: T201
+    return typer.Exit(1)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an error that was to be expected into its sentence."""
+    try:
+        yield
+    except EXPECTED as error:
+        raise failed(str(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise failed(f"{error.filename}: {error.strerror}") from None
