@@ -20,7 +20,8 @@ def unshare() -> list[str]:
 
 def enter(root: Path, home: Path, argv: Sequence[str]) -> list[str]:
     """The command line that runs ``argv`` with ``root`` as ``/`` and ``home`` as ``/mnt``."""
-    script = 'mount --rbind "$2" "$1/mnt"; '
+    # An ordinary user's PATH has no chroot.
+    script = 'PATH=$PATH:/usr/sbin:/sbin; mount --rbind "$2" "$1/mnt"; '
     if root != Path("/"):
         script += 'mount --rbind /dev "$1/dev"; mount --rbind /proc "$1/proc"; '
     script += 'root=$1; shift 2; exec chroot "$root" "$@"'

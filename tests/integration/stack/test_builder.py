@@ -112,3 +112,10 @@ def test_a_package_that_is_no_package_is_named(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with pytest.raises(RuntimeUnavailableError, match=r"broken\.deb could not be unpacked"):
         builder.unpack(tmp_path / "broken.deb", tmp_path / "root")
+
+
+def test_programs_run_with_the_short_path_of_an_ordinary_user(
+    programs: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert programs.mosquitto_version().startswith("2.")
