@@ -14,7 +14,7 @@ from registry.fields import Answer, MetricName, example
 from registry.models import MetricKind
 from registry.pages import Page, PageQuery
 from storage import telemetry_queries
-from storage.rows import Row
+from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/devices/{device_id}", tags=["telemetry"])
 
@@ -39,6 +39,15 @@ class Reading(Answer):
     metric: str
     ts: datetime
     value: float
+
+
+class State(Answer):
+    """A text or a list at a time."""
+
+    model_config = example(metric="mode", ts="2026-03-02T10:15:00Z", value="eco")
+    metric: str
+    ts: datetime
+    value: Any
 
 
 class Rejection(Answer):
@@ -70,8 +79,8 @@ class LatestQuery(PageQuery):
     limit: int = Field(500, ge=1, le=1000, description="items on a page")
 
 
-class ReadingQuery(PageQuery):
-    """Which readings: of a metric, from a time until before another."""
+class HistoryQuery(PageQuery):
+    """Which readings or states: of a metric, from a time until before another."""
 
     metric: MetricName
     start: AwareDatetime | None = Field(None, alias="from", description="the first time")
@@ -98,11 +107,27 @@ async def list_latest(
 
 @router.get("/readings", response_model=Page[Reading])
 async def list_readings(
-    query: Annotated[ReadingQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
 ) -> Row:
-    """List the readings of a metric in the order of time."""
-    rows = await telemetry_queries.readings(
+    """List the readings of a metric, which are numbers, in the order of time."""
+    return await history("readings", query, device, connection)
+
+
+@router.get("/states", response_model=Page[State])
+async def list_states(
+    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
+) -> Row:
+    """List the states of a metric, which are texts and lists, in the order of time."""
+    return await history("states", query, device, connection)
+
+
+async def history(
+    kind: Literal["readings", "states"], query: HistoryQuery, device: Row, connection: Connection
+) -> Row:
+    """A page of one metric's past."""
+    rows = await telemetry_queries.history(
         connection,
+        kind,
         device["id"],
         query.metric,
         query.start,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from storage import queries
 from storage.rows import Connection, Row, every, first
@@ -25,8 +26,9 @@ async def latest(
     return await every(connection, QUERIES["latest"], parameters)
 
 
-async def readings(
+async def history(
     connection: Connection,
+    kind: Literal["readings", "states"],
     device_id: str,
     metric: str,
     start: datetime | None,
@@ -34,7 +36,7 @@ async def readings(
     after: datetime | None,
     limit: int,
 ) -> list[Row]:
-    """The readings of a series from ``start`` until before ``end``, in the order of time.
+    """Readings or states of a series from ``start`` until before ``end``, in the order of time.
 
     Returns:
         ``metric, ts, value``; none for a metric that the device never sent.
@@ -51,7 +53,7 @@ async def readings(
         "after": after or BEGINNING,
         "limit": limit,
     }
-    return await every(connection, QUERIES["readings"], parameters)
+    return await every(connection, QUERIES[kind], parameters)
 
 
 async def rejections(

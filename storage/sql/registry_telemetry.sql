@@ -18,6 +18,12 @@ WHERE series_id = %(series)s AND ts > %(after)s AND ts >= %(start)s AND ts < %(e
 ORDER BY ts
 LIMIT %(limit)s;
 
+-- states --
+SELECT %(metric)s AS metric, ts, value FROM states
+WHERE series_id = %(series)s AND ts > %(after)s AND ts >= %(start)s AND ts < %(end)s
+ORDER BY ts
+LIMIT %(limit)s;
+
 -- rejections --
 SELECT id, ts, topic, reason, detail, payload, size FROM rejections
 WHERE device_id = %(device_id)s

@@ -42,7 +42,7 @@ def test_no_route_is_hidden_from_the_walk(registry: RunningRegistry) -> None:
             if not getattr(inner, "include_in_schema", False):
                 hidden.add(getattr(inner, "path", ""))
     assert hidden == {"/docs", "/api/v1/openapi.json", "/docs/files"}
-    assert len(list(operations(registry))) == 38
+    assert len(list(operations(registry))) == 39
 
 
 def test_every_route_refuses_anonymous(registry: RunningRegistry, world: World) -> None:
@@ -83,7 +83,7 @@ def test_a_device_of_another_tenant_does_not_exist_on_any_device_route(
         if "sunny-1" not in path or path.endswith("/telemetry"):
             continue
         asked += 1
-        suffix = "?metric=x" if path.endswith("readings") else ""
+        suffix = "?metric=x" if path.endswith(("readings", "states")) else ""
         here, nowhere = (
             registry.request(
                 method,

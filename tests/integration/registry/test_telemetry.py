@@ -110,6 +110,9 @@ def test_what_was_sent_by_http_is_found_by_the_api(
     assert wired.admin.get("devices/sunny-1/readings", metric="power")["items"] == [
         {"metric": "power", "ts": at, "value": 1.5}
     ]
+    assert wired.admin.get("devices/sunny-1/states", metric="mode")["items"] == [
+        {"metric": "mode", "ts": at, "value": "auto"}
+    ]
 
 
 def refusals(registry: RunningRegistry, secrets: list[str | None], path: str) -> set[str]:
