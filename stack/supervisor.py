@@ -17,7 +17,7 @@ from typing import Protocol
 
 from stack.errors import ServiceFailedError, StopRequestedError
 
-BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
+BACKOFF_FIRST, BACKOFF_MOST = 0.5, 8.0
 # A service that lived this long starts over at the first delay.
 STEADY_SECONDS = 30.0
 PAUSE = 0.05

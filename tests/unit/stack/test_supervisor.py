@@ -140,7 +140,7 @@ def test_a_child_that_keeps_dying_is_restarted_ever_more_rarely(
             world.sleep(0.01)
             supervised.step()
         moments.append(round(world.now - before, 1))
-    assert moments == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert moments == [0.5, 1, 2, 4, 8, 8, 8, 8, 8]
     assert child.deaths == 9
 
 

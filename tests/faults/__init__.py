@@ -1,0 +1,1 @@
+"""Kills and other faults while devices publish, held against a ledger. See docs/faults.md."""
