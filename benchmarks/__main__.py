@@ -10,8 +10,10 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from benchmarks import copying, end_to_end, receivers
+from benchmarks import comparison, copying, machine, plot, receivers
+from benchmarks.results import RESULTS, Table
 from stack import runtime
+from stack.runtime import Runtime
 from storage.migrate import migrate
 from tests.parts import RunningBroker, running_database
 
@@ -31,17 +33,32 @@ def main() -> None:
         runtime.ensure(checkout)
         programs = runtime.find(home) or runtime.find(home, checkout / "runtime")
         assert programs
-        broker = RunningBroker(programs, home / "broker")
-        broker.start()
-        parts.callback(broker.stop)
         url = parts.enter_context(running_database(programs, home / "postgres", {}))
         for name in [only] if only else NAMES:
-            if name == "session":
-                receivers.run(broker).show(console)
-            elif name == "writer":
-                copying.run(fresh_database(url, name)).show(console)
-            else:
-                end_to_end.run(broker, fresh_database(url, name)).show(console)
+            run(name, programs, home, fresh_database(url, name)).show(console)
+
+
+def run(name: str, programs: Runtime, home: Path, url: str) -> Table:
+    """Run one benchmark."""
+    if name == "session":
+        broker = RunningBroker(programs, home / "broker")
+        broker.start()
+        try:
+            table = receivers.run(broker)
+        finally:
+            broker.stop()
+    elif name == "writer":
+        table = copying.run(url)
+    else:
+        table = comparison.run(programs, home, url)
+        plot.draw(table, RESULTS / "ingest")
+    return table if table.about else with_machine(table, programs, home, url)
+
+
+def with_machine(table: Table, programs: Runtime, home: Path, url: str) -> Table:
+    """The table with machine and versions beside it."""
+    table.about = machine.describe(programs, home, url)
+    return table
 
 
 def fresh_database(url: str, name: str) -> str:

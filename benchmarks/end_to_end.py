@@ -1,182 +1,185 @@
-"""`ingest`: from the publisher to committed rows, beside its two halves and a plain INSERT."""
+"""From PUBLISH to committed rows: the platform and its peers, timed and counted the same way."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-import paho.mqtt.client as mqtt
 import psutil
 import psycopg
-from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.load import messages, publishing
-from benchmarks.results import Table
-from broker.config import INGEST_USER
-from broker.session import Session
-from storage.writer import QUERIES, Readings, copy
-from tests.parts import USERS, RunningBroker, RunningIngest, ingest_settings, wait_until
+from benchmarks.brokers import Broker, drain
+from benchmarks.load import Load, Messages, publishing
+from benchmarks.peers import TABLE, Peer, Target
+from tests.parts import USERS, free_port, wait_until
 
-COUNT = 100_000
-VALUES = 5
-DEVICES = 1_000
-INSERTS = 2_000
+LONGEST = 90
 
 
-@dataclass
-class Sides:
-    """What the comparison runs on: one broker and one database for all."""
-
-    broker: RunningBroker
-    url: str
-
-
-def null_subscriber(sides: Sides, qos: int) -> float:
-    """(a) Seconds for the broker to hand every message to a subscriber that forgets it."""
-    batch = messages(COUNT, DEVICES)
-    with (
-        Session(
-            "127.0.0.1", sides.broker.port, INGEST_USER, USERS[INGEST_USER], ["devices/+/telemetry"]
-        ) as session,
-        publishing(sides.broker.port, USERS["_registry"], batch, qos),
-    ):
-        seen, started = 0, time.perf_counter()
-        while seen < COUNT and time.perf_counter() - started < 60:
-            packets = session.receive(1.0)
-            seen += len(packets)
-            session.acknowledge([p.packet_id for p in packets if p.packet_id is not None])
-        return time.perf_counter() - started
-
-
-def copy_alone(sides: Sides) -> float:
-    """(b) Seconds to COPY the same rows, in batches as ingest makes them."""
-    rows, size = COUNT * VALUES, 5_000 * VALUES
-    ts = 1_767_225_600_000_000 + np.arange(COUNT, dtype=np.int64).repeat(VALUES) * 1000
-    device = np.arange(COUNT, dtype=np.int32).repeat(VALUES) % DEVICES
-    series = device * VALUES + np.tile(np.arange(VALUES, dtype=np.int32), COUNT) + 1
-    value = np.random.default_rng(1).normal(20, 5, rows)
-    with psycopg.connect(sides.url, autocommit=True) as connection:
-        started = time.perf_counter()
-        for start in range(0, rows, size):
-            part = slice(start, start + size)
-            columns = Readings(series[part], ts[part], value[part]).in_key_order()
-            copy(connection, QUERIES["copy_readings"], columns)
-        seconds = time.perf_counter() - started
-        connection.execute("TRUNCATE readings")
-    return seconds
-
-
-@dataclass
+@dataclass(frozen=True)
 class Run:
-    """One end-to-end run: wall and CPU seconds of ingest, and the rows that are missing."""
+    """What one run took.
 
+    Attributes:
+        messages: that were timed.
+        rows: that they hold.
+        seconds: from the first PUBLISH until the last row was visible.
+        lost: rows that never came.
+        cpu: seconds of user and system time of the process that stores; None: several processes.
+        memory: its resident bytes at the end.
+    """
+
+    messages: int
+    rows: int
     seconds: float
-    cpu: float
-    lost: int
+    lost: int = 0
+    cpu: float | None = None
+    memory: int | None = None
 
 
-def platform(sides: Sides, qos: int) -> Run:
-    """(c) Seconds until every row is counted in the database."""
-    ingest = RunningIngest(ingest_settings(sides.url, sides.broker.port, ingest_linger_ms=20))
-    ingest.start()
-    batch = messages(COUNT, DEVICES)
-    process = psutil.Process()
-    try:
-        with publishing(sides.broker.port, USERS["_registry"], batch, qos):
-            cpu, started = sum(process.cpu_times()[:2]), time.perf_counter()
-            wait_until(
-                lambda: ingest.count("readings_stored") >= COUNT * VALUES, "all readings", 60
-            )
-            seconds = time.perf_counter() - started
-            spent = sum(process.cpu_times()[:2]) - cpu
-    finally:
-        ingest.stop()
-    with psycopg.connect(sides.url, autocommit=True) as connection:
-        (stored,) = connection.execute("SELECT count(*) FROM readings").fetchone() or (0,)
-        connection.execute("TRUNCATE readings, latest")
-    return Run(seconds, spent, COUNT * VALUES - stored)
-
-
-def paho_with_inserts(sides: Sides) -> float:
-    """(d) Messages per second of what most begin with: one INSERT for each message."""
-    done = 0
-    with psycopg.connect(sides.url, autocommit=True) as connection:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=INGEST_USER)
-        client.username_pw_set(INGEST_USER, USERS[INGEST_USER])
-
-        def insert(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-            nonlocal done
-            connection.execute(
-                "INSERT INTO readings SELECT 1 + row_number() OVER (), "
-                "to_timestamp((m->>'ts')::float8 / 1000 + %s), value::float8 "
-                "FROM (SELECT %s::jsonb) AS given (m), jsonb_each_text(m->'values')",
-                [done, message.payload.decode()],
-            )
-            done += 1
-
-        client.on_message = insert
-        subscribed: list[object] = []
-
-        def subscribe(*_: object) -> None:
-            client.subscribe("devices/+/telemetry", 1)
-
-        client.on_connect = subscribe
-        client.on_subscribe = lambda *_: subscribed.append(1)
-        client.connect("127.0.0.1", sides.broker.port)
-        client.loop_start()
-        wait_until(lambda: subscribed, "the subscription")
-        batch = messages(INSERTS, DEVICES)
-        with publishing(sides.broker.port, USERS["_registry"], batch, 1):
-            started = time.perf_counter()
-            wait_until(lambda: done >= INSERTS, "all messages", 120)
-            seconds = time.perf_counter() - started
-        client.disconnect()
-        client.loop_stop()
-        connection.execute("TRUNCATE readings")
-    return INSERTS / seconds
-
-
-def register(url: str) -> None:
-    """The devices of the load, so that their series can be made."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("INSERT INTO tenants (id, name, kind) VALUES ('bench', 'B', 'startup')")
-        connection.execute(
-            "INSERT INTO devices (id, tenant_id, name) "
-            "SELECT 'bench-' || lpad(n::text, 5, '0'), 'bench', 'b' FROM generate_series(0, %s) n",
-            [DEVICES - 1],
-        )
-
-
-def run(broker: RunningBroker, url: str) -> Table:
-    """Both levels of service; the platform's first run makes the series and is not counted."""
-    register(url)
-    sides = Sides(broker, url)
-    platform(sides, 1)
-    table = Table(
-        "ingest",
-        f"{COUNT:,} messages of {VALUES} values from {DEVICES:,} devices, durable broker queue",
-        ["", "msg/s", "values/s", "seconds", "lost"],
-    )
-    copying = copy_alone(sides)
-    table.add("(b) COPY of the rows", "", f"{COUNT * VALUES / copying:,.0f}", f"{copying:.2f}", "")
-    for qos in (0, 1):
-        null, whole = null_subscriber(sides, qos), platform(sides, qos)
-        rate = COUNT / whole.seconds
-        table.add(f"(a) null subscriber, QoS {qos}", f"{COUNT / null:,.0f}", "", f"{null:.2f}", "")
-        table.add(
-            f"(c) the platform, QoS {qos}",
-            f"{rate:,.0f}",
-            f"{rate * VALUES:,.0f}",
-            f"{whole.seconds:.2f}",
-            str(whole.lost),
-        )
-    inserts = paho_with_inserts(sides)
-    table.add("(d) paho, INSERT a message", f"{inserts:,.0f}", f"{inserts * VALUES:,.0f}", "", "")
-    table.figures = {
-        "vs_limit": (null + copying) / whole.seconds,
-        "vs_insert": rate / inserts,
-        "cpu_per_100k": whole.cpu * 100_000 / COUNT,
-        "lost": whole.lost,
+def platform(broker: Broker, url: str, load: Load, qos: int) -> Run:
+    """(c) The ingest service, a process as ``technopark up`` starts it."""
+    port = free_port()
+    settings = {
+        "DATABASE_URL": url,
+        "BROKER_PORT": str(broker.port),
+        "INGEST_PASSWORD": USERS["_ingest"],
+        "INGEST_PORT": str(port),
     }
-    return table
+    environment = {f"TECHNOPARK_{name}": value for name, value in settings.items()}
+    empty(url, "readings, latest")
+    drain(broker.port)
+    with running([sys.executable, "-m", "ingest"], environment) as process:
+        wait_until(lambda: is_ready(port), "ingest to be ready")
+        return timed(broker, url, "readings", load, qos, process)
+
+
+def peer(kind: Peer, broker: Broker, url: str, load: Load, qos: int) -> Run:
+    """(d) What a user would take instead."""
+    empty(url, TABLE)
+    drain(broker.port)
+    target = Target(broker.port, USERS["_ingest"], url, len(load.warm_up), len(load.messages))
+    with running(kind.command(target), {}) as process:
+        return timed(broker, url, TABLE, load, qos, process)
+
+
+def empty(url: str, tables: str) -> None:
+    """Every run finds empty tables and nothing left to be written by a checkpoint."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables}".encode())
+        connection.execute("CHECKPOINT")
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str]) -> Iterator[psutil.Process]:
+    """A program with all its children, ended with the context."""
+    with tempfile.TemporaryFile("w+") as words:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+        )
+        try:
+            yield psutil.Process(process.pid)
+        except AssertionError as error:
+            words.seek(0)
+            raise AssertionError(f"{error}; it said: {words.read()[-800:]}") from error
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to leave; its whole process group has to, in the end."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def is_ready(port: int) -> bool:
+    """Whether ingest says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def timed(
+    broker: Broker, url: str, table: str, load: Load, qos: int, process: psutil.Process
+) -> Run:
+    """Publish, and wait until the last reading is visible in the database; then count them all."""
+    publisher = partial(publishing, broker.port, USERS["_registry"], qos=qos, window=load.window)
+    expected = (len(load.warm_up) + len(load.messages)) * load.rows
+    with psycopg.connect(url, autocommit=True) as connection:
+        counted = partial(count, connection, table)
+        warm_up(publisher, load.warm_up, counted, len(load.warm_up) * load.rows)
+        before = sum(process.cpu_times()[:2])
+        with publisher(load.messages):
+            started = time.perf_counter()
+            arrived = wait_for_last(connection, table, load)
+            seconds = time.perf_counter() - started
+        cpu, memory = sum(process.cpu_times()[:2]) - before, memory_of(process)
+        lost = expected - settled(counted, expected)
+    rows = len(load.messages) * load.rows
+    if not arrived and not lost:
+        raise AssertionError("all rows came, but not the last one")
+    return Run(len(load.messages), rows, seconds, lost, cpu, memory)
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Resident bytes; 0 where the program has left by itself."""
+    return process.memory_info().rss if process.status() != psutil.STATUS_ZOMBIE else 0
+
+
+def warm_up(
+    publisher: Callable[[Messages], object],
+    messages: Messages,
+    counted: Callable[[], int],
+    rows: int,
+) -> None:
+    """Let series, plans, chunks and just-in-time compilers come to be before the clock starts."""
+    with publisher(messages):  # type: ignore[attr-defined]  # partial of a context manager
+        wait_until(lambda: counted() >= rows, "the warm-up to be stored", 30, 0.05)
+
+
+def count(connection: psycopg.Connection, table: str) -> int:
+    """How many rows a table has."""
+    (rows,) = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() or (0,)
+    return int(rows)
+
+
+def wait_for_last(connection: psycopg.Connection, table: str, load: Load) -> bool:
+    """Whether the last reading of a load came; one look costs an index entry."""
+    series, ts_ms = load.last
+    query = f"SELECT 1 FROM {table} WHERE series_id = %s AND ts = to_timestamp(%s / 1000.0)"
+    deadline = time.monotonic() + LONGEST
+    while time.monotonic() < deadline:
+        if connection.execute(query.encode(), [series, ts_ms], prepare=True).fetchone():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def settled(counted: Callable[[], int], expected: int) -> int:
+    """The number of rows, after some seconds of grace for those that were overtaken."""
+    deadline = time.monotonic() + 5
+    while (rows := counted()) < expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return rows

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
 RESULTS = Path(__file__).parent / "results"
-VERSIONS_OF = ("mqtt5", "msgspec", "numpy", "paho-mqtt", "psycopg")
 
 
 @dataclass
@@ -25,6 +23,7 @@ class Table:
         columns: headings.
         rows: one list of cells for each thing that was measured.
         figures: what the last line says.
+        about: what belongs to the result beside it: machine, versions, single runs.
     """
 
     name: str
@@ -32,6 +31,7 @@ class Table:
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *cells: str) -> None:
         """Add a row."""
@@ -41,13 +41,15 @@ class Table:
         """Print the table and its line of figures, and keep both as JSON."""
         table = RichTable(title=f"{self.name}: {self.subject}", title_justify="left")
         for index, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if index else "left")
+            table.add_column(column, justify="right" if index else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
         console.print(table)
-        console.print(" ".join(f"{name}={value:.2f}" for name, value in self.figures.items()))
         RESULTS.mkdir(exist_ok=True)
-        machine = {"machine": platform.machine(), "python": platform.python_version()}
-        versions = {name: version(name) for name in VERSIONS_OF}
-        text = json.dumps({**asdict(self), **machine, "versions": versions}, indent=2)
-        (RESULTS / f"{self.name}.json").write_text(text)
+        (RESULTS / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=2))
+        console.print(" ".join(f"{name}={shown(value)}" for name, value in self.figures.items()))
+
+
+def shown(value: float) -> str:
+    """A ratio with two digits, a count without."""
+    return str(value) if isinstance(value, int) else f"{value:.2f}"

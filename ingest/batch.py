@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ Value = float | str | Column
 parse_topic = lru_cache(maxsize=100_000)(Topic.parse)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message as it came.
 
     Attributes:
@@ -55,6 +54,7 @@ class Batch:
         messages: in the order in which they came.
         series: ids, one for each single reading, with ``ts`` and ``value`` beside it.
         columns: series id and the readings of a testbed, which stay arrays.
+        samples: how many readings came in columns.
         unresolved: what belongs to series that are not known yet.
         units: (device id, metric) to the unit that the message itself gave.
         heard: device id to the arrival of its newest message.
@@ -66,6 +66,7 @@ class Batch:
     ts: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     columns: list[tuple[int, Column]] = field(default_factory=list)
+    samples: int = 0
     states: list[tuple[int, int, str]] = field(default_factory=list)
     unresolved: list[tuple[Message, str, str, int, Value]] = field(default_factory=list)
     units: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class Batch:
             self.unresolved.append((message, device, metric, ts, text))
         for column in decoded.columns:
             self.unresolved.append((message, device, column.metric, 0, column))
+            self.samples += len(column.ts)
         for metric, unit in decoded.units.items():
             self.units[device, metric] = unit
         if decoded.attributes:

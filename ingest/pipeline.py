@@ -26,6 +26,9 @@ log = structlog.get_logger()
 LONGEST_PAUSE = 10.0
 # Without messages the database is looked at so often, so that readiness tells the truth.
 IDLE_SECONDS = 1.0
+# One message of a testbed can hold as much as thousands of others. While so many of its readings
+# wait, about 50 MB with all that writing them takes, nothing more is read.
+MAX_SAMPLES = 500_000
 # A device is told at most so often why its messages are refused; the API tells all.
 TELL_SECONDS = 1.0
 
@@ -146,12 +149,14 @@ class Pipeline:
     def hold_back(self, session: Session) -> None:
         """Read nothing more while too much waits, and keep the connection alive meanwhile."""
         with self._changed:
-            while (
-                len(self._pending) >= self._settings.ingest_max_pending
-                and not self.stopping.is_set()
-            ):
+            while self.is_full() and not self.stopping.is_set():
                 self._changed.wait(1.0)
                 session.keep_alive()
+
+    def is_full(self) -> bool:
+        """Whether so much waits that the broker has to keep the rest."""
+        waiting = self._pending
+        return len(waiting) >= self._settings.ingest_max_pending or waiting.samples >= MAX_SAMPLES
 
     def write(self) -> None:
         """Write batch after batch; acknowledge each when it is committed."""

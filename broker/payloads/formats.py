@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from broker.payloads.decoded import Decoded, Reason
-from broker.payloads.documents import read_document
+from broker.payloads.documents import read_document, read_moment
 from broker.payloads.lines import looks_like_lines, read_lines
-from broker.payloads.parsers import NOTHING, SELF_DESCRIBED, parse_cbor, parse_json
+from broker.payloads.parsers import NOTHING, SELF_DESCRIBED, parse_cbor, parse_json, parse_timed
 from broker.payloads.senml import looks_like_senml, read_pack
 
 Reader = Callable[[bytes, int, Decoded], None]
@@ -44,8 +44,10 @@ def decode(content_type: str | None, payload: bytes, arrival_us: int) -> Decoded
 
 def read_unnamed(payload: bytes, arrival_us: int, decoded: Decoded) -> None:
     """Read a payload whose format only its first byte tells."""
+    if (timed := parse_timed(payload)) is not None:
+        read_moment(timed.ts, timed.values, arrival_us, decoded)
     # 0x80 to 0xbf are CBOR's arrays and maps; no text in UTF-8 begins so.
-    if (payload[:1] and 0x80 <= payload[0] <= 0xBF) or payload.startswith(SELF_DESCRIBED):
+    elif (payload[:1] and 0x80 <= payload[0] <= 0xBF) or payload.startswith(SELF_DESCRIBED):
         read_some_cbor(payload, arrival_us, decoded)
     elif payload.lstrip()[:1] not in (b"{", b"[") and looks_like_lines(payload):
         read_lines(payload, arrival_us, decoded)
@@ -59,8 +61,9 @@ def read_unnamed(payload: bytes, arrival_us: int, decoded: Decoded) -> None:
 
 def read_json(payload: bytes, arrival_us: int, decoded: Decoded) -> None:
     """Read the platform's shapes in JSON."""
-    document = parse_json(payload, decoded)
-    if document is not NOTHING:
+    if (timed := parse_timed(payload)) is not None:
+        read_moment(timed.ts, timed.values, arrival_us, decoded)
+    elif (document := parse_json(payload, decoded)) is not NOTHING:
         read_document(document, arrival_us, decoded)
 
 

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from ingest import pipeline
 from tests.integration.conftest import register
 from tests.parts import RunningBroker, RunningIngest, ingest_settings, wait_until
 
@@ -243,6 +244,30 @@ def test_readiness_tells_when_the_database_is_away_even_without_messages(
         wait_until(lambda: "database" in (ingest.pipeline.problem() or ""), "it is not ready")
         other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
     wait_until(lambda: ingest.pipeline.problem() is None, "ingest to be ready again")
+
+
+def test_a_few_large_messages_of_a_testbed_fill_the_memory_that_is_allowed(
+    broker: RunningBroker,
+    connection: psycopg.Connection,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline, "MAX_SAMPLES", 2000)
+    running = RunningIngest(ingest_settings(database_url, broker.port))
+    running.start()
+    register(connection, "bench-1")
+    broker.add("bench-1")
+    second = json.dumps({"t0": T0, "dt": 1.0, "values": {"x": [0.5] * 1000}})
+    with psycopg.connect(database_url) as locker:
+        locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+        for n in range(8):
+            publish(broker, "bench-1", second.replace(str(T0), str(T0 + 1000 * n)))
+            time.sleep(0.05)
+        time.sleep(0.3)
+        assert running.count("messages_received") < 8
+        locker.rollback()
+    wait_until(lambda: running.count("readings_stored") == 8000, "all samples")
+    running.stop()
 
 
 def test_a_second_of_a_testbed_is_stored_as_columns_with_its_unit(

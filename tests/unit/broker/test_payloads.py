@@ -182,3 +182,20 @@ def test_a_status_is_online_or_offline() -> None:
     assert decode_status(b"online") is True
     assert decode_status(b'"offline"') is False
     assert decode_status(b"on") not in (True, False)
+
+
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+
+
+@given(
+    st.integers() | st.floats(0, 2e9), st.dictionaries(st.text(), numbers | st.text() | st.none())
+)
+def test_the_quick_way_for_timed_numbers_says_the_same_as_the_long_one(
+    ts: float, values: dict[str, object]
+) -> None:
+    quick = decode(None, json.dumps({"ts": ts, "values": values}).encode(), NOW)
+    # A blank before the first key is enough to be sent the long way.
+    long = decode(
+        None, json.dumps({"ts": ts, "values": values}).replace("{", "{ ", 1).encode(), NOW
+    )
+    assert quick == long
