@@ -26,7 +26,10 @@ MAX_WAITING = 1000
 TIMEOUT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 10
 SHORTEST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 1.5
+# A message waits so long for a connection that is just being made, at the start of all or after
+# a restart of the broker. It is longer than the longest pause, so it does not miss it.
+PATIENCE_SECONDS = 2.0
 # Notices: who connects, who leaves, who is refused.
 LOG_TOPIC = "$SYS/broker/log/N"
 # MQTT 5, 3.4.2.1: taken, but nobody is subscribed, so it is not stored either.
@@ -36,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Publisher:
-    """Publishes as ``_registry``; away from the broker it refuses at once.
+    """Publishes as ``_registry``; away from the broker it refuses after a moment.
 
     Args:
         host: of the broker.
@@ -51,6 +54,7 @@ class Publisher:
     ) -> None:
         self._host, self._port, self._password, self._heard = host, port, password, heard
         self._client: Client | None = None
+        self._present = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[None]] = {}
 
     @property
@@ -69,12 +73,11 @@ class Publisher:
         Raises:
             UnavailableError: the broker is away, or did not take it.
         """
-        if self._client is None or self.waiting >= MAX_WAITING:
-            raise UnavailableError("the broker does not answer: send the message again soon")
+        client = await self._await_client()
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
         if content_type:
             properties.ContentType = content_type
-        sent = self._client.publish(topic, payload, qos=1, properties=properties)
+        sent = client.publish(topic, payload, qos=1, properties=properties)
         taken = self._waiting[sent.mid] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -83,6 +86,18 @@ class Publisher:
             raise UnavailableError("the broker is busy: send the message again soon") from error
         finally:
             self._waiting.pop(sent.mid, None)
+
+    async def _await_client(self) -> Client:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._present.wait()
+        except TimeoutError as error:
+            raise UnavailableError(
+                "the broker does not answer: send the message again soon"
+            ) from error
+        if self._client is None or self.waiting >= MAX_WAITING:
+            raise UnavailableError("the broker is busy: send the message again soon")
+        return self._client
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -145,6 +160,7 @@ class Publisher:
             log.error("the broker refuses the registry", reason=str(reason))
             return
         self._client = client
+        self._present.set()
         self._heard(None)
         client.subscribe(LOG_TOPIC, qos=1)
 
@@ -162,6 +178,7 @@ class Publisher:
 
     def _lose(self) -> None:
         self._client = None
+        self._present.clear()
         for taken in self._waiting.values():
             if not taken.done():
                 taken.set_exception(

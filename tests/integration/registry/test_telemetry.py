@@ -177,6 +177,17 @@ def test_without_its_broker_the_api_says_so_and_recovers(
     )
 
 
+def test_a_message_that_meets_a_broker_just_started_waits_for_the_connection(
+    wired: RunningRegistry, world: World, broker: RunningBroker
+) -> None:
+    secret = secret_of(wired)
+    broker.kill()
+    wait_until(lambda: not wired.app.state.publisher.connected, "the loss is noticed")
+    (broker.folder / "mosquitto.pid").unlink()
+    broker.start()
+    assert send(wired, secret, b'{"t": 1}').status_code == 202
+
+
 def test_a_message_on_its_way_when_the_broker_dies_is_refused_at_once(
     wired: RunningRegistry, world: World, broker: RunningBroker
 ) -> None:
