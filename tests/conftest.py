@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from stack import runtime
@@ -15,6 +17,10 @@ from storage.migrate import migrate
 from tests.parts import free_port, running_database, wait_until
 
 __all__ = ["free_port", "wait_until"]  # what tests take from here
+
+# A busy machine may take long over one example. The integration server repeats the same examples.
+settings.register_profile("technopark", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("technopark")
 
 ROOT = Path(__file__).parent.parent
 
