@@ -8,10 +8,21 @@ from pathlib import PurePosixPath
 
 INGEST_USER = "_ingest"
 REGISTRY_USER = "_registry"
+# Ingest's workers share the telemetry; each has a session, and so a user, of its own.
+MAX_WORKERS = 8
+INGEST_USERS = (INGEST_USER, *(f"{INGEST_USER}-{n}" for n in range(2, MAX_WORKERS + 1)))
 # MQTT 5, 3.1.2.11.2: a session expiry interval of all ones never expires.
 NEVER_EXPIRES = 4294967295
-# What ingest is subscribed to. The session is created with these before any device can connect.
-INGEST_SUBSCRIPTIONS = ("devices/+/telemetry", "devices/+/attributes", "devices/+/status")
+# Every worker of ingest is subscribed to this; each message goes to one of them.
+SHARED_TELEMETRY = "$share/ingest/devices/+/telemetry"
+# What the first worker is subscribed to. What a device says of itself stays in its order by that.
+# The session is created with these before any device can connect.
+INGEST_SUBSCRIPTIONS = (SHARED_TELEMETRY, "devices/+/attributes", "devices/+/status")
+
+
+def internal_users(ingest_password: str, registry_password: str) -> dict[str, str]:
+    """The platform's own users and their passwords. All workers of ingest have the same."""
+    return {**dict.fromkeys(INGEST_USERS, ingest_password), REGISTRY_USER: registry_password}
 
 
 class Durability(StrEnum):
@@ -137,19 +148,24 @@ def listener(where: str, protocol: str = "mqtt") -> list[str]:
     return [f"listener {where}", f"protocol {protocol}", "use_username_as_clientid true"]
 
 
-def render_acl() -> str:
-    """The access rules. They depend on no device, so they never change while the broker runs.
-
-    ``%u`` is the user name, which is the device id: a device reaches its own topics only.
-    """
-    return f"""\
-user {INGEST_USER}
+WORKER_RULES = """\
+user {user}
 topic read devices/+/telemetry
 topic read devices/+/attributes
 topic read devices/+/status
 topic write devices/+/rejections
 topic read $SYS/#
+"""
 
+
+def render_acl() -> str:
+    """The access rules. They depend on no device, so they never change while the broker runs.
+
+    ``%u`` is the user name, which is the device id: a device reaches its own topics only.
+    """
+    workers = "\n".join(WORKER_RULES.format(user=user) for user in INGEST_USERS)
+    return f"""\
+{workers}
 user {REGISTRY_USER}
 topic write devices/+/telemetry
 topic write devices/+/commands/+

@@ -5,6 +5,7 @@ ADR 0003 has the figures of the alternatives. Everything else in the platform us
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import threading
@@ -18,10 +19,10 @@ import mqtt5
 
 from broker.config import NEVER_EXPIRES
 
-# Many packets a read: a socket's buffer on Linux grows to a few MiB under load.
-READ_BYTES = 1 << 20
+# Many packets a read; more than this brings nothing, and what is read is held in memory.
+READ_BYTES = 1 << 18
 
-P = TypeVar("P", mqtt5.ConnAckPacket, mqtt5.SubAckPacket)
+P = TypeVar("P", mqtt5.ConnAckPacket, mqtt5.SubAckPacket, mqtt5.UnsubAckPacket)
 
 
 class SessionRefusedError(Exception):
@@ -43,6 +44,7 @@ class Session:
         username: also the client id, so that the session belongs to this user alone.
         password: of that user.
         subscriptions: topic filters, at QoS 1.
+        passing: topic filters, at QoS 0.
         receive_maximum: messages that the broker may send before the first is acknowledged.
         keep_alive: seconds; the broker is asked for a sign of life when it was silent so long.
 
@@ -62,6 +64,7 @@ class Session:
         password: str,
         subscriptions: Sequence[str],
         *,
+        passing: Sequence[str] = (),
         receive_maximum: int = 65_535,
         keep_alive: int = 30,
     ) -> None:
@@ -77,7 +80,8 @@ class Session:
         self._sent_at = self._heard_at = time.monotonic()
         try:
             self.present = self._connect(username, password, receive_maximum)
-            self._subscribe(subscriptions)
+            self._subscribe(subscriptions, mqtt5.QoS.AT_LEAST_ONCE)
+            self._subscribe(passing, mqtt5.QoS.AT_MOST_ONCE)
         except BaseException:
             self._socket.close()
             raise
@@ -112,20 +116,27 @@ class Session:
             self._keep_alive = answer.server_keep_alive
         return answer.session_present
 
-    def _subscribe(self, subscriptions: Sequence[str]) -> None:
+    def _subscribe(self, patterns: Sequence[str], qos: mqtt5.QoS) -> None:
+        if not patterns:
+            return
         filters = [
             mqtt5.TopicFilter(
                 pattern,
-                max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+                max_qos=qos,
                 retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
             )
-            for pattern in subscriptions
+            for pattern in patterns
         ]
         self._send(mqtt5.SubscribePacket(1, filters).write())
         codes = self._await(mqtt5.SubAckPacket).reason_codes
-        for pattern, code in zip(subscriptions, codes, strict=True):
-            if code != mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
+        for pattern, code in zip(patterns, codes, strict=True):
+            if code.value != qos.value:
                 raise SessionRefusedError(f"the broker does not send {pattern}: {words(code)}")
+
+    def unsubscribe(self, patterns: Sequence[str]) -> None:
+        """End subscriptions. What was queued by them still comes."""
+        self._send(mqtt5.UnsubscribePacket(1, list(patterns)).write())
+        self._await(mqtt5.UnsubAckPacket)
 
     def _await(self, kind: type[P]) -> P:
         """The next packet of one kind; messages that come with it are kept for ``receive``."""
@@ -159,6 +170,18 @@ class Session:
                 messages.append(packet)
             elif isinstance(packet, mqtt5.DisconnectPacket):
                 raise SessionLostError(f"the broker says {words(packet.reason_code)}")
+        return messages
+
+    def rest(self) -> list[mqtt5.PublishPacket]:
+        """After the loss of the connection: the messages that had come before it.
+
+        A broker that is killed may have acknowledged them to their publishers and not yet written
+        them, so that they come no second time.
+        """
+        messages, self._early = self._early, []
+        with contextlib.suppress(SessionLostError):
+            while packets := self._read(0):
+                messages += [p for p in packets if isinstance(p, mqtt5.PublishPacket)]
         return messages
 
     def keep_alive(self) -> None:
@@ -219,10 +242,15 @@ class Session:
             raise SessionLostError(f"the connection to the broker broke: {error}") from error
         self._sent_at = time.monotonic()
 
-    def close(self) -> None:
-        """Leave; the broker keeps the session and queues what comes."""
+    def close(self, *, forget: bool = False) -> None:
+        """Leave.
+
+        Args:
+            forget: end the session too; otherwise the broker keeps it, and queues what comes.
+        """
+        goodbye = mqtt5.DisconnectPacket(session_expiry_interval=0 if forget else None)
         try:
-            self._send(mqtt5.DisconnectPacket().write())
+            self._send(goodbye.write())
         except SessionLostError:
             pass  # gone already
         finally:

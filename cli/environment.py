@@ -16,7 +16,7 @@ import typer
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from broker.config import INGEST_USER, REGISTRY_USER, BrokerConfig, Durability, Tls
+from broker.config import BrokerConfig, Durability, Tls, internal_users
 from broker.passwords import replace
 from stack import broker_service
 from storage.accounts import create_first_admin
@@ -43,6 +43,7 @@ CHOICES: Mapping[str, str] = {
     "DATABASE_PORT": "5433",
     "GRAFANA_PORT": "3000",
     "DURABILITY": "kill",
+    "INGEST_WORKERS": "1",
 }
 
 
@@ -137,10 +138,9 @@ def render_broker() -> None:
     settings = read(BrokerSettings)
     folder = settings.broker_folder
     config = broker_config(settings)
-    users = {
-        INGEST_USER: settings.ingest_password.get_secret_value(),
-        REGISTRY_USER: settings.registry_password.get_secret_value(),
-    }
+    users = internal_users(
+        settings.ingest_password.get_secret_value(), settings.registry_password.get_secret_value()
+    )
     owner = os.geteuid(), os.getegid()
     broker_service.write(folder, config, users, settings.broker_program, owner)
     replace(folder / "serve.sh", render_serve_script(config))

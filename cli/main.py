@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from cli import dashboards, devices, environment, organisations, platform, replay, simulate
+from cli import (
+    dashboards,
+    devices,
+    environment,
+    ingest,
+    organisations,
+    platform,
+    replay,
+    simulate,
+)
 
 app = typer.Typer(
     name="technopark",
@@ -46,7 +55,7 @@ for name, group in {
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
 add(DEVICES, organisations.login)
 add(DATA, devices.tail, simulate.simulate, replay.replay)
-add(SERVER, environment.env, environment.migrate, environment.render_broker)
+add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 
 

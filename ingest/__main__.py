@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from broker.session import SessionRefusedError
 from ingest import health
+from ingest.journal import JournalTakenError
 from ingest.pipeline import Pipeline
 from ingest.settings import Settings
 
@@ -30,7 +31,14 @@ def main() -> int:
             name = f"TECHNOPARK_{problem['loc'][0]}".upper()
             log.error("broken setting", setting=name, problem=problem["msg"])
         return 2
-    pipeline = Pipeline(settings)
+    try:
+        pipeline = Pipeline(settings)
+    except JournalTakenError as error:
+        log.error("the journal is taken", error=str(error))
+        return 1
+    except OSError as error:
+        log.error("the journal cannot be used", folder=error.filename, error=error.strerror)
+        return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pipeline.stopping.set())
     try:

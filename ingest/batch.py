@@ -35,19 +35,17 @@ class Message(NamedTuple):
 
     Attributes:
         arrival: µs since 1970, different for every message.
-        packet_id: what acknowledges it; None at QoS 0.
     """
 
     topic: str
     payload: bytes
     content_type: str | None
     arrival: int
-    packet_id: int | None
 
 
 @dataclass(slots=True)
 class Batch:
-    """What is written in one transaction and acknowledged after it.
+    """What is written in one transaction.
 
     Attributes:
         known: ids of series; a batch only reads it.

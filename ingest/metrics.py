@@ -15,9 +15,11 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.received = self._counter("messages_received", "Messages from the broker")
+        self.journalled = self._counter("messages_journalled", "Messages written to the journal")
         self.acknowledged = self._counter(
             "messages_acknowledged", "Messages acknowledged after they were safe on disk"
         )
+        self.stored = self._counter("messages_stored", "Messages stored, or rejected with a reason")
         self.readings = self._counter("readings_stored", "Readings stored")
         self.states = self._counter("states_stored", "States stored")
         self.duplicates = self._counter("duplicates", "Readings and states that were there before")
@@ -28,7 +30,7 @@ class Metrics:
             registry=self.registry,
         )
         self.lag = self._gauge("lag_seconds", "From arrival to commit, oldest of the last batch")
-        self.queue = self._gauge("queue_messages", "Messages in memory")
+        self.journal_bytes = self._gauge("journal_bytes", "Bytes in the journal, not stored yet")
         self.commit = self._histogram(
             "commit_seconds", "Time of one transaction", (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
         )

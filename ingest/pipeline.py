@@ -1,21 +1,35 @@
-"""From the broker to committed rows: one thread receives and decodes, one writes."""
+"""From the broker to committed rows.
+
+One thread receives: what has come is written to the journal, and acknowledged. Another stores what
+waits in the journal, while a third decodes the batch after it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import random
+import shutil
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 
 import mqtt5
 import msgspec
 import structlog
 
-from broker.config import INGEST_SUBSCRIPTIONS, INGEST_USER
+from broker.config import (
+    INGEST_SUBSCRIPTIONS,
+    INGEST_USERS,
+    MAX_WORKERS,
+    SHARED_TELEMETRY,
+    Durability,
+)
 from broker.session import Session, SessionLostError
 from broker.topics import Channel, Topic
 from ingest.batch import Batch, Message, SeriesIds
+from ingest.journal import Journal, JournalFullError, JournalTakenError, Position
 from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.writer import StoppedError, Writer
@@ -26,22 +40,36 @@ log = structlog.get_logger()
 LONGEST_PAUSE = 10.0
 # Without messages the database is looked at so often, so that readiness tells the truth.
 IDLE_SECONDS = 1.0
-# One message of a testbed can hold as much as thousands of others. While so many of its readings
-# wait, about 50 MB with all that writing them takes, nothing more is read.
+# What one batch holds at most, besides its number of messages: payloads in bytes, and readings of
+# testbeds, of which one message can hold as many as thousands of others do. With all that writing
+# them takes, so many need about 50 MB.
+MAX_PAYLOAD_BYTES = 4 << 20
 MAX_SAMPLES = 500_000
+# While there is no room in the journal, it is tried again so often.
+FULL_SECONDS = 0.2
 # A device is told at most so often why its messages are refused; the API tells all.
 TELL_SECONDS = 1.0
+# At a stop, what waits is still stored for so long; the rest waits in the journal.
+DRAIN_SECONDS = 3.0
+# A queue from which nothing came for so long is empty.
+QUIET_SECONDS = 1.0
+# The property by which the registry sends a message of earlier again, see ``Pipeline.stamp``.
+ARRIVAL = "arrival"
 
 
 class Pipeline:
-    """The ingest service.
+    """One worker of the ingest service.
 
-    Memory is bounded: when ``ingest_max_pending`` messages wait for the database, nothing more
-    is read, and the broker keeps the rest in its durable queue.
+    Memory is bounded: a batch is stored and one is decoded; all else waits in the journal. When
+    its quota is used up, nothing more is read, and the broker keeps the rest in its own queue.
 
     Attributes:
         metrics: what has happened so far.
-        stopping: set it to stop; what was received is written first, if the database answers.
+        stopping: set it to stop.
+
+    Raises:
+        JournalTakenError: from the constructor: the worker runs already.
+        OSError: from the constructor: the journal's folder cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,11 +80,22 @@ class Pipeline:
         self._writer = Writer(
             settings.database_url.get_secret_value(), self._known, self.metrics, self.stopping
         )
+        self._journal = self._open_journal(settings.ingest_worker)
         self._session: Session | None = None
-        self._changed = threading.Condition()
-        self._pending = Batch(self._known)
         self._arrival = 0
+        self._oldest: int | None = None
         self._told: dict[str, float] = {}
+        self.metrics.lag.set_function(self.lag)
+
+    def _folder(self, worker: int) -> Path:
+        return self._settings.ingest_journal / str(worker)
+
+    def _open_journal(self, worker: int) -> Journal:
+        return Journal(
+            self._folder(worker),
+            self._settings.ingest_journal_bytes,
+            synced=self._settings.durability is Durability.POWER,
+        )
 
     def run(self) -> None:
         """Work until ``stopping`` is set.
@@ -64,157 +103,248 @@ class Pipeline:
         Raises:
             broker.session.SessionRefusedError: the broker does not let ingest in.
         """
-        with ThreadPoolExecutor(1, "writer") as executor:
-            writing = executor.submit(self.write)
+        with ThreadPoolExecutor(1, "store") as executor:
+            storing = executor.submit(self.store)
             try:
-                self.receive(writing)
+                self.receive(storing)
             finally:
                 self.stopping.set()
-                with self._changed:
-                    self._changed.notify_all()
-                writing.result()
+                self._journal.wake()
+                wait([storing], DRAIN_SECONDS)
+                self._writer.cancel()
+                storing.result()
                 if self._session is not None:
                     self._session.close()
                 self._writer.close()
+                self._journal.close()
 
     def problem(self) -> str | None:
         """Why the service is not ready, in a sentence; None where it is."""
         if self._session is None:
             return "ingest is not connected to the broker"
+        if self._journal.full:
+            return "ingest's journal is full; messages wait in the broker"
         if not self._writer.healthy:
-            return "ingest cannot reach the database; messages wait in the broker"
+            return "ingest cannot reach the database; messages wait in its journal"
         return None
 
-    def receive(self, writing: Future[None]) -> None:
-        """Connect, and again after every loss, and receive, as long as the writer lives."""
+    def lag(self) -> float:
+        """Seconds since the oldest message came that is just being stored; 0 where none is."""
+        return time.time() - self._oldest / 1e6 if self._oldest is not None else 0
+
+    def receive(self, storing: Future[None]) -> None:
+        """Connect, and again after every loss, and receive, as long as the storing thread lives."""
         attempt = 0
-        while not (self.stopping.is_set() or writing.done()):
+        while not (self.stopping.is_set() or storing.done()):
             try:
                 session = self.connect()
                 attempt = 0
-                while not (self.stopping.is_set() or writing.done()):
-                    self.accept(session.receive(0.5))
-                    self.hold_back(session)
+                self.serve(session, storing)
             except SessionLostError as error:
-                self._session = None
                 log.warning("broker away", error=str(error), attempt=attempt + 1)
                 ceiling = min(LONGEST_PAUSE, 0.1 * 2**attempt)
                 self.stopping.wait(random.uniform(ceiling / 2, ceiling))
                 attempt = min(attempt + 1, 10)
 
+    def serve(self, session: Session, storing: Future[None]) -> None:
+        """Receive on one connection until it is lost, or there is an end.
+
+        Raises:
+            SessionLostError: after everything is kept that had come.
+        """
+        try:
+            self.adopt(session)
+            while not (self.stopping.is_set() or storing.done()):
+                self.accept(session, session.receive(0.5), session.keep_alive)
+        except SessionLostError:
+            self._session = None
+            self.keep([self.stamp(packet) for packet in session.rest()], lambda: None)
+            session.close()
+            raise
+
     def connect(self) -> Session:
-        """Resume the session in the broker."""
-        settings = self._settings
-        session = Session(
-            settings.broker_host,
-            settings.broker_port,
-            INGEST_USER,
-            settings.ingest_password.get_secret_value(),
-            INGEST_SUBSCRIPTIONS,
-            receive_maximum=min(settings.ingest_max_pending, 65_535),
+        """Resume this worker's session in the broker."""
+        worker = self._settings.ingest_worker
+        session = self._session_of(
+            worker, INGEST_SUBSCRIPTIONS if worker == 1 else [SHARED_TELEMETRY]
         )
         if session.present:
             log.info("connected to the broker", session="resumed")
-        else:
+        elif worker == 1:
             log.warning("connected to the broker", session="new: earlier messages may be lost")
-        with self._changed:
-            # What waits was received on the old connection, whose ids mean nothing on the new
-            # one. The broker sends it again, all but the messages of QoS 0.
-            unrepeated = [m for m in self._pending.messages if m.packet_id is None]
-            self._pending = Batch.of(self._known, unrepeated)
-            self._session = session
+        else:
+            log.info("connected to the broker", session="new")
+        self._session = session
         return session
 
-    def accept(self, packets: Sequence[mqtt5.PublishPacket]) -> None:
-        """Decode what has come into the batch that waits to be written."""
+    def _session_of(self, worker: int, subscriptions: Sequence[str]) -> Session:
+        settings = self._settings
+        return Session(
+            settings.broker_host,
+            settings.broker_port,
+            INGEST_USERS[worker - 1],
+            settings.ingest_password.get_secret_value(),
+            subscriptions,
+        )
+
+    def accept(
+        self,
+        session: Session,
+        packets: Sequence[mqtt5.PublishPacket],
+        meanwhile: Callable[[], None],
+    ) -> None:
+        """Write what has come to the journal, then acknowledge it.
+
+        Args:
+            session: on which it came.
+            packets: what has come.
+            meanwhile: called again and again while there is no room.
+        """
         if not packets:
             return
         self.metrics.received.inc(len(packets))
-        with self._changed:
-            for packet in packets:
-                # Arrivals never repeat, so that two messages without a time stay two readings.
-                self._arrival = max(time.time_ns() // 1000, self._arrival + 1)
-                self._pending.add(
-                    Message(
-                        packet.topic,
-                        packet.payload,
-                        packet.content_type,
-                        self._arrival,
-                        packet.packet_id,
-                    )
-                )
-            self.metrics.queue.set(len(self._pending))
-            self._changed.notify_all()
-
-    def hold_back(self, session: Session) -> None:
-        """Read nothing more while too much waits, and keep the connection alive meanwhile."""
-        with self._changed:
-            while self.is_full() and not self.stopping.is_set():
-                self._changed.wait(1.0)
-                session.keep_alive()
-
-    def is_full(self) -> bool:
-        """Whether so much waits that the broker has to keep the rest."""
-        waiting = self._pending
-        return len(waiting) >= self._settings.ingest_max_pending or waiting.samples >= MAX_SAMPLES
-
-    def write(self) -> None:
-        """Write batch after batch; acknowledge each when it is committed."""
-        self._writer.idle()
-        while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._pending.messages or self.stopping.is_set(), IDLE_SECONDS
-                )
-                nothing = not self._pending.messages
-            if nothing:
-                if self.stopping.is_set():
-                    return
-                self._writer.idle()
-                continue
-            self.stopping.wait(self._settings.ingest_linger_ms / 1000)
-            with self._changed:
-                batch, self._pending = self._pending, Batch(self._known)
-                session = self._session
-                self.metrics.queue.set(0)
-                self._changed.notify_all()
-            try:
-                stored = self._writer.write(batch)
-            except StoppedError:
-                log.warning("stopped before the database answered", unacknowledged=len(batch))
-                return
-            if session is not None:
-                self.acknowledge(session, batch, stored)
-
-    def acknowledge(self, session: Session, batch: Batch, stored: Sequence[Batch]) -> None:
-        """Tell the broker that a batch is safe, and devices what was refused."""
-        ids = [m.packet_id for m in batch.messages if m.packet_id is not None]
-        try:
+        if self.keep([self.stamp(packet) for packet in packets], meanwhile):
+            ids = [packet.packet_id for packet in packets if packet.packet_id is not None]
             session.acknowledge(ids)
             self.metrics.acknowledged.inc(len(ids))
-            for part in stored:
-                for rejection in part.rejections:
-                    self.tell(session, rejection)
-        except SessionLostError:
-            # The broker sends the batch again, and the unique key makes that harmless.
-            log.info("connection lost before the acknowledgement", messages=len(ids))
 
-    def tell(self, session: Session, rejection: RejectedMessage) -> None:
-        """Tell a device on its own topic why a message was refused."""
-        now = time.monotonic()
-        if (
-            not rejection.device_id
-            or now - self._told.get(rejection.device_id, -1e9) < TELL_SECONDS
-        ):
+    def stamp(self, packet: mqtt5.PublishPacket) -> Message:
+        """The message with its time of arrival.
+
+        Arrivals never repeat, not even between workers, so that two messages without a time stay
+        two readings. A message that is sent again after it was rejected says when it first came.
+        """
+        now = time.time_ns() // 1000
+        worker = self._settings.ingest_worker
+        now += worker - 1 - now % MAX_WORKERS
+        self._arrival = arrival = max(now, self._arrival + MAX_WORKERS)
+        for name, value in packet.user_properties or ():
+            if name == ARRIVAL and value.isdecimal() and 0 < int(value) < arrival:
+                arrival = int(value)
+        return Message(packet.topic, packet.payload, packet.content_type, arrival)
+
+    def keep(self, messages: Sequence[Message], meanwhile: Callable[[], None]) -> bool:
+        """Write messages to the journal, as soon as it has room; False: stopped before."""
+        while messages and not self.stopping.is_set():
+            was_full = self._journal.full
+            try:
+                self._journal.append(messages)
+            except JournalFullError as error:
+                if not was_full:
+                    log.error("the journal is full: nothing is read", error=str(error))
+                self.stopping.wait(FULL_SECONDS)
+                with contextlib.suppress(SessionLostError):
+                    meanwhile()  # where it is lost, the next to use it notices
+            else:
+                self.metrics.journalled.inc(len(messages))
+                self.metrics.journal_bytes.set(self._journal.waiting)
+                return True
+        return False
+
+    def adopt(self, session: Session) -> None:
+        """Take over from workers that run no more, since fewer were asked for than before."""
+        settings = self._settings
+        if settings.ingest_worker != 1:
             return
-        if len(self._told) > 10_000:
-            self._told.clear()
-        self._told[rejection.device_id] = now
-        body = {
-            "reason": rejection.reason,
-            "detail": rejection.detail,
-            "topic": rejection.topic,
-            "size": len(rejection.payload),
-        }
-        topic = Topic(rejection.device_id, Channel.REJECTIONS)
-        session.publish(str(topic), msgspec.json.encode(body))
+        for worker in range(settings.ingest_workers + 1, MAX_WORKERS + 1):
+            if self._folder(worker).exists():
+                try:
+                    self.adopt_worker(worker, session.keep_alive)
+                except JournalTakenError:
+                    log.warning("a worker more than asked for still runs", worker=worker)
+
+    def adopt_worker(self, worker: int, meanwhile: Callable[[], None]) -> None:
+        """Move a worker's journal and queue into this worker's journal, and end its session."""
+        with self._open_journal(worker) as left:
+            while messages := left.read():
+                if not self.keep(messages, meanwhile):
+                    return
+                left.release(left.position)
+            session = self._session_of(worker, [])
+            session.unsubscribe([SHARED_TELEMETRY])
+            heard = time.monotonic()
+            while time.monotonic() - heard < QUIET_SECONDS and not self.stopping.is_set():
+                packets = session.receive(QUIET_SECONDS / 4)
+                heard = time.monotonic() if packets else heard
+                self.accept(session, packets, meanwhile)
+            session.close(forget=not self.stopping.is_set())
+            if not self.stopping.is_set():
+                shutil.rmtree(left.folder)
+        log.info("took over from a worker that runs no more", worker=worker)
+
+    def store(self) -> None:
+        """Store batch after batch, and let the journal forget what is committed."""
+        with ThreadPoolExecutor(1, "decode") as decoder:
+            following = decoder.submit(self.decode)
+            while self.goes_on():
+                batch, position = following.result()
+                following = decoder.submit(self.decode)
+                try:
+                    self.store_batch(batch, position)
+                except StoppedError:
+                    log.warning("stopped before the database answered", waiting=len(batch))
+                    return
+
+    def goes_on(self) -> bool:
+        """Whether there is work, or may still be."""
+        if not self.stopping.is_set():
+            self._drain_until = time.monotonic() + DRAIN_SECONDS
+            return True
+        return bool(self._journal.waiting) and time.monotonic() < self._drain_until
+
+    def decode(self) -> tuple[Batch, Position]:
+        """The next batch, empty after a moment without messages, and where it ends."""
+        batch, size = Batch(self._known), 0
+        if self._journal.wait(IDLE_SECONDS):
+            self.stopping.wait(self._settings.ingest_linger_ms / 1000)
+            while (
+                len(batch) < self._settings.ingest_batch_messages
+                and batch.samples < MAX_SAMPLES
+                and size < MAX_PAYLOAD_BYTES
+                and (messages := self._journal.read())
+            ):
+                for message in messages:
+                    batch.add(message)
+                    size += len(message.payload)
+        return batch, self._journal.position
+
+    def store_batch(self, batch: Batch, position: Position) -> None:
+        """Store one batch.
+
+        Raises:
+            StoppedError: it was called off; the batch stays in the journal.
+        """
+        if not batch.messages:
+            self._writer.idle()
+            return
+        self._oldest = batch.messages[0].arrival
+        stored = self._writer.write(batch)
+        self._oldest = None
+        self._journal.release(position)
+        self.metrics.stored.inc(len(batch))
+        self.metrics.journal_bytes.set(self._journal.waiting)
+        self.tell(rejection for part in stored for rejection in part.rejections)
+
+    def tell(self, rejections: Iterable[RejectedMessage]) -> None:
+        """Tell devices on their own topics why something was refused."""
+        session, now = self._session, time.monotonic()
+        for rejection in rejections:
+            device = rejection.device_id
+            if not device or now - self._told.get(device, -1e9) < TELL_SECONDS:
+                continue
+            if len(self._told) > 10_000:
+                self._told.clear()
+            self._told[device] = now
+            body = {
+                "reason": rejection.reason,
+                "detail": rejection.detail,
+                "topic": rejection.topic,
+                "size": len(rejection.payload),
+            }
+            try:
+                if session is not None:
+                    session.publish(
+                        str(Topic(device, Channel.REJECTIONS)), msgspec.json.encode(body)
+                    )
+            except SessionLostError:
+                return  # the API tells all the same

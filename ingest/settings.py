@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from broker.config import MAX_WORKERS, Durability
 
 
 class Settings(BaseSettings):
@@ -17,9 +21,18 @@ class Settings(BaseSettings):
     ingest_password: SecretStr = Field(description="of the broker's user _ingest")
     ingest_listen: str = Field("127.0.0.1", description="where ingest's own port is bound")
     ingest_port: int = Field(9464, ge=1, le=65535, description="for /metrics, /live and /ready")
-    ingest_max_pending: int = Field(
-        20_000, ge=1, description="messages held in memory; more wait in the broker's queue"
+    ingest_journal: Path = Field(description="folder of the messages that are not stored yet")
+    ingest_journal_bytes: int = Field(
+        4 << 30, ge=1 << 20, description="that may wait there; more waits in the broker's queue"
+    )
+    ingest_worker: int = Field(1, ge=1, le=MAX_WORKERS, description="which worker this is")
+    ingest_workers: int = Field(1, ge=1, le=MAX_WORKERS, description="how many workers there are")
+    ingest_batch_messages: int = Field(
+        20_000, ge=1, description="messages that are stored in one transaction at the most"
     )
     ingest_linger_ms: float = Field(
         20, ge=0, le=1000, description="how long a batch waits for company before it is written"
+    )
+    durability: Durability = Field(
+        Durability.KILL, description="what a message in the journal survives"
     )

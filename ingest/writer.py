@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 LONGEST_PAUSE = 5.0
 ACTIVITY_SECONDS = 1.0
+CANCEL_SECONDS = 1.0
 
 
 class StoppedError(Exception):
@@ -150,8 +151,6 @@ class Writer:
         metrics.states.inc(states)
         metrics.duplicates.inc(given + len(batch.states) - readings - states)
         metrics.batch.observe(len(batch))
-        if batch.messages:
-            metrics.lag.set(time.time() - batch.messages[0].arrival / 1e6)
         for rejection in batch.rejections:
             metrics.rejections.labels(rejection.reason).inc()
 
@@ -191,6 +190,11 @@ class Writer:
         ceiling = min(LONGEST_PAUSE, 0.1 * 2 ** min(attempt, 10))
         if self.stopping.wait(random.uniform(ceiling / 2, ceiling)):
             raise StoppedError
+
+    def cancel(self) -> None:
+        """From another thread: end what the database has not done yet; it is in the journal."""
+        if self._connection is not None and not self._connection.closed:
+            self._connection.cancel_safe(timeout=CANCEL_SECONDS)
 
     def close(self) -> None:
         """Write what is known of the devices' activity, and leave."""

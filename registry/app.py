@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from broker.config import INGEST_USER, REGISTRY_USER
+from broker.config import internal_users
 from registry import (
     device_secrets,
     devices,
@@ -87,10 +87,7 @@ def open_pool(settings: Settings) -> Pool:
 def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What is open as long as the app runs. Neither database nor broker has to be there yet."""
     registry_password = settings.registry_password.get_secret_value()
-    internal = {
-        INGEST_USER: settings.ingest_password.get_secret_value(),
-        REGISTRY_USER: registry_password,
-    }
+    internal = internal_users(settings.ingest_password.get_secret_value(), registry_password)
 
     @asynccontextmanager
     async def opened(app: FastAPI) -> AsyncIterator[None]:

@@ -39,6 +39,11 @@ class Home:
         return self.path / "broker"
 
     @property
+    def journal(self) -> Path:
+        """What ingest has received and not stored yet, a folder for each worker."""
+        return self.path / "ingest"
+
+    @property
     def logs(self) -> Path:
         """One file per service."""
         return self.path / "logs"

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from broker import passwords
+from broker.config import internal_users
 from stack import broker_service, credentials, database, preflight, services, tls
 from stack.errors import ServiceFailedError, StackError
 from stack.home import Home
@@ -76,7 +77,8 @@ class Platform:
         self.tell("starting the broker")
         self.run(services.broker(self.settings, self.runtime, self.home))
         self.tell("starting ingest")
-        self.run(services.ingest(self.settings, self.home, self.credentials))
+        for worker in services.ingest(self.settings, self.home, self.credentials):
+            self.run(worker)
 
     def run(self, service: Service) -> None:
         """Start one service more, after those that run."""
@@ -98,7 +100,7 @@ class Platform:
     def prepare_broker(self) -> None:
         """Write what the broker reads."""
         config = services.broker_config(self.settings, self.runtime, self.home)
-        users = services.broker_users(self.credentials)
+        users = internal_users(self.credentials.ingest, self.credentials.registry)
         broker_service.prepare(self.runtime, self.home.broker, config, users)
         tls.ensure(self.home, self.runtime.owner("mosquitto"))
 

@@ -29,11 +29,19 @@ def require(settings: Settings) -> None:
     require_disk(settings.home)
     for name in settings.ports():
         require_port(settings, name)
+    for port in settings.worker_ports():
+        require_port(settings, "ingest_port", port)
 
 
-def require_port(settings: Settings, name: str) -> None:
-    """Refuse a port that is taken. ``name`` is its setting."""
-    port = getattr(settings, name)
+def require_port(settings: Settings, name: str, port: int | None = None) -> None:
+    """Refuse a port that is taken.
+
+    Args:
+        settings: of the platform.
+        name: the setting that chooses the port.
+        port: where it is not the setting's own, but follows it.
+    """
+    port = port or int(getattr(settings, name))
     try:
         bind(address_of(settings, name), port)
     except PermissionError:

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from broker.config import INGEST_USER, REGISTRY_USER, BrokerConfig, Tls
+from broker.config import BrokerConfig, Tls
 from stack import broker_service, database, probes
 from stack.credentials import Credentials
 from stack.home import Home
@@ -53,11 +53,6 @@ def broker_config(settings: Settings, runtime: Runtime, home: Home) -> BrokerCon
         tls=Tls(folder / "tls/server.pem", folder / "tls/server.key"),
         durability=settings.durability,
     )
-
-
-def broker_users(credentials: Credentials) -> dict[str, str]:
-    """The platform's own users of the broker and their passwords."""
-    return {INGEST_USER: credentials.ingest, REGISTRY_USER: credentials.registry}
 
 
 def postgres(settings: Settings, runtime: Runtime, home: Home, credentials: Credentials) -> Service:
@@ -107,18 +102,45 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
     )
 
 
-def ingest(settings: Settings, home: Home, credentials: Credentials) -> Service:
-    """What brings readings from the broker into the database."""
+def ingest(settings: Settings, home: Home, credentials: Credentials) -> list[Service]:
+    """What brings readings from the broker into the database: one service for each worker."""
+    environment = python_environment(
+        INGEST_PORT=str(settings.ingest_port),
+        INGEST_PASSWORD=credentials.ingest,
+        INGEST_JOURNAL=str(home.journal),
+        INGEST_WORKERS=str(settings.ingest_workers),
+        DURABILITY=settings.durability,
+        **shared(settings, credentials),
+    )
+    return [
+        ingest_worker(worker, settings.ingest_port, environment, home.logs)
+        for worker in range(1, settings.ingest_workers + 1)
+    ]
+
+
+def ingest_worker(
+    worker: int, first_port: int, environment: Mapping[str, str], logs: Path
+) -> Service:
+    """One worker of ingest.
+
+    Args:
+        worker: its number, from 1.
+        first_port: of the first worker's metrics; the others' follow.
+        environment: what all workers are told.
+        logs: folder of its log.
+    """
+    name = "ingest" if worker == 1 else f"ingest-{worker}"
+    port = first_port + worker - 1
     return Service(
-        name="ingest",
+        name=name,
         command=bound([sys.executable, "-P", "-m", "ingest"]),
-        environment=python_environment(
-            INGEST_PORT=str(settings.ingest_port),
-            INGEST_PASSWORD=credentials.ingest,
-            **shared(settings, credentials),
-        ),
-        log=home.logs / "ingest.log",
-        is_ready=lambda: probes.http_answers(LOOPBACK, settings.ingest_port, "/ready"),
+        environment={
+            **environment,
+            f"{PREFIX}INGEST_WORKER": str(worker),
+            f"{PREFIX}INGEST_PORT": str(port),
+        },
+        log=logs / f"{name}.log",
+        is_ready=lambda: probes.http_answers(LOOPBACK, port, "/ready"),
         grace=20,
     )
 

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, IPvAnyAddress, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from broker.config import Durability
+from broker.config import MAX_WORKERS, Durability
 from stack.errors import StackError
 
 PREFIX = "TECHNOPARK_"
@@ -31,21 +31,27 @@ class Settings(BaseSettings):
     api_port: Port = 8000
     database_port: Port = 5433
     ingest_port: Port = 9464
+    ingest_workers: int = Field(1, ge=1, le=MAX_WORKERS)
     durability: Durability = Durability.KILL
     debian_mirror: str | None = None
 
     @model_validator(mode="after")
     def check_ports_differ(self) -> Self:
         """Two services cannot share a port."""
-        for port, count in Counter(self.ports().values()).items():
+        chosen = [*self.ports().items(), *(("ingest_port", port) for port in self.worker_ports())]
+        for port, count in Counter(port for _, port in chosen).items():
             if count > 1:
-                names = [f"{PREFIX}{name.upper()}" for name, p in self.ports().items() if p == port]
+                names = [f"{PREFIX}{name.upper()}" for name, p in chosen if p == port]
                 raise ValueError(f"{' and '.join(names)} are both {port}: give them different ones")
         return self
 
     def ports(self) -> dict[str, int]:
         """Every port by the name of its setting."""
         return {name: getattr(self, name) for name in type(self).model_fields if "_port" in name}
+
+    def worker_ports(self) -> range:
+        """The ports of ingest's workers after the first; they follow ``ingest_port``."""
+        return range(self.ingest_port + 1, self.ingest_port + self.ingest_workers)
 
     @property
     def reach(self) -> str:

@@ -18,7 +18,7 @@ import psycopg
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from broker import passwords
-from broker.config import INGEST_USER, REGISTRY_USER, BrokerConfig
+from broker.config import INGEST_USER, BrokerConfig, internal_users
 from ingest.pipeline import Pipeline
 from ingest.settings import Settings
 from stack import broker_service, database
@@ -76,7 +76,7 @@ def answers(url: str) -> bool:
     return True
 
 
-USERS = {INGEST_USER: "ingest-password", REGISTRY_USER: "registry-password"}
+USERS = internal_users("ingest-password", "registry-password")
 
 
 @dataclass
@@ -186,15 +186,24 @@ class RunningIngest:
         )
         return value or 0
 
+    def gauge(self, name: str) -> float:
+        """The value of one of its gauges."""
+        value = self.pipeline.metrics.registry.get_sample_value(f"technopark_ingest_{name}")
+        assert value is not None, f"there is no gauge {name}"
+        return value
+
 
 NOT_CONNECTED = "ingest is not connected to the broker"
 
 
-def ingest_settings(database_url: str, broker_port: int, **others: object) -> Settings:
+def ingest_settings(
+    database_url: str, broker_port: int, journal: Path, **others: object
+) -> Settings:
     return Settings.model_validate(
         {
             "database_url": database_url,
             "broker_port": broker_port,
+            "ingest_journal": journal,
             "ingest_password": USERS[INGEST_USER],
             "ingest_linger_ms": 1,
             **others,

@@ -24,9 +24,9 @@ def broker(
 
 
 @pytest.fixture
-def ingest(database_url: str, broker: RunningBroker) -> Iterator[RunningIngest]:
+def ingest(database_url: str, broker: RunningBroker, tmp_path: Path) -> Iterator[RunningIngest]:
     """Ingest between this test's broker and this test's database."""
-    running = RunningIngest(ingest_settings(database_url, broker.port))
+    running = RunningIngest(ingest_settings(database_url, broker.port, tmp_path / "journal"))
     running.start()
     yield running
     running.stop()

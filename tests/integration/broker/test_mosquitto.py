@@ -15,9 +15,14 @@ from stack import broker_service
 from tests.parts import USERS, RunningBroker, free_port, wait_until
 
 
-def open_session(broker: RunningBroker, **others: int) -> Session:
+def open_session(broker: RunningBroker, keep_alive: int = 30) -> Session:
     return Session(
-        "127.0.0.1", broker.port, INGEST_USER, USERS[INGEST_USER], INGEST_SUBSCRIPTIONS, **others
+        "127.0.0.1",
+        broker.port,
+        INGEST_USER,
+        USERS[INGEST_USER],
+        INGEST_SUBSCRIPTIONS,
+        keep_alive=keep_alive,
     )
 
 

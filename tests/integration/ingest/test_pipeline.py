@@ -1,10 +1,13 @@
 import json
 import time
+from pathlib import Path
 
 import cbor2
 import psycopg
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from ingest import pipeline
 from tests.integration.conftest import register
@@ -32,7 +35,7 @@ def test_a_timed_message_becomes_rows_of_its_device(
     broker.add("dev-a")
     values = {"t": 21.5, "on": True, "mode": "eco"}
     publish(broker, "dev-a", json.dumps({"ts": T0, "values": values}))
-    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the acknowledgement")
+    wait_until(lambda: ingest.count("messages_stored") == 1, "the acknowledgement")
     rows = connection.execute(
         "SELECT metric, value, extract(epoch FROM ts) * 1000 FROM telemetry ORDER BY metric"
     ).fetchall()
@@ -50,7 +53,7 @@ def test_the_same_message_twice_is_stored_once(
     broker.add("dev-a")
     for _ in range(2):
         publish(broker, "dev-a", json.dumps({"ts": T0, "values": {"t": 1}}))
-    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    wait_until(lambda: ingest.count("messages_stored") == 2, "both acknowledgements")
     assert one(connection, "SELECT count(*) FROM readings") == 1
     assert ingest.count("duplicates") == 1
 
@@ -79,7 +82,7 @@ def test_a_device_that_the_registry_does_not_know_is_a_rejection_and_costs_no_ne
     broker.add("dev-a", "stranger")
     publish(broker, "stranger", '{"t": 1}')
     publish(broker, "dev-a", '{"t": 1}')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    wait_until(lambda: ingest.count("messages_stored") == 2, "both acknowledgements")
     assert one(connection, "SELECT reason FROM rejections") == "unknown-device"
     assert one(connection, "SELECT count(*) FROM readings") == 1
 
@@ -92,7 +95,7 @@ def test_attributes_merge_and_the_status_is_kept(
     publish(broker, "dev-a", '{"firmware": "1.0", "ip": "10.0.0.1"}', "attributes")
     publish(broker, "dev-a", '{"firmware": "1.1"}', "attributes")
     publish(broker, "dev-a", "online", "status")
-    wait_until(lambda: ingest.count("messages_acknowledged") == 3, "the acknowledgements")
+    wait_until(lambda: ingest.count("messages_stored") == 3, "the acknowledgements")
     assert one(connection, "SELECT attributes FROM devices") == {
         "firmware": "1.1",
         "ip": "10.0.0.1",
@@ -109,7 +112,7 @@ def test_messages_of_the_time_without_ingest_arrive_when_it_is_back(
     for n in range(20):
         publish(broker, "dev-a", json.dumps({"ts": T0 + n, "values": {"t": n}}))
     ingest.start()
-    wait_until(lambda: ingest.count("messages_acknowledged") == 20, "the queued messages")
+    wait_until(lambda: ingest.count("messages_stored") == 20, "the queued messages")
     assert one(connection, "SELECT count(*) FROM readings") == 20
 
 
@@ -137,22 +140,26 @@ def test_a_killed_broker_loses_nothing_that_it_acknowledged(
     )
 
 
-def test_nothing_is_acknowledged_while_the_database_is_locked_and_all_is_stored_after(
+def test_what_comes_while_the_database_is_locked_waits_on_disk_and_is_stored_after(
     ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection, database_url: str
 ) -> None:
     register(connection, "dev-a")
     broker.add("dev-a")
     publish(broker, "dev-a", '{"t": 0}')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the first message")
+    wait_until(lambda: ingest.count("messages_stored") == 1, "the first message")
     with psycopg.connect(database_url) as locker:
         locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
         publish(broker, "dev-a", json.dumps({"ts": T0, "values": {"t": 1}}))
-        wait_until(lambda: ingest.count("messages_received") == 2, "the second message")
+        wait_until(lambda: ingest.count("messages_acknowledged") == 2, "the acknowledgement")
         time.sleep(0.3)
-        assert ingest.count("messages_acknowledged") == 1
+        assert ingest.count("messages_stored") == 1
+        assert ingest.gauge("journal_bytes") > 0
+        assert ingest.gauge("lag_seconds") > 0.2
         locker.rollback()
-    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "the acknowledgement")
+    wait_until(lambda: ingest.count("messages_stored") == 2, "the second message")
     assert one(connection, "SELECT count(*) FROM readings") == 2
+    assert ingest.gauge("journal_bytes") == 0
+    assert ingest.gauge("lag_seconds") == 0
 
 
 def test_a_lost_database_connection_is_made_again(
@@ -161,13 +168,13 @@ def test_a_lost_database_connection_is_made_again(
     register(connection, "dev-a")
     broker.add("dev-a")
     publish(broker, "dev-a", '{"t": 0}')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the first message")
+    wait_until(lambda: ingest.count("messages_stored") == 1, "the first message")
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'technopark-ingest' AND datname = current_database()"
     )
     publish(broker, "dev-a", '{"t": 1}')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "the second message")
+    wait_until(lambda: ingest.count("messages_stored") == 2, "the second message")
     assert one(connection, "SELECT count(*) FROM readings") == 2
 
 
@@ -182,31 +189,38 @@ def test_a_message_that_the_database_refuses_for_ever_costs_only_itself(
         value = 5000 if n == 6 else n
         publish(broker, "dev-a", json.dumps({"ts": T0 + n, "values": {"t": value}}))
     ingest.start()
-    wait_until(lambda: ingest.count("messages_acknowledged") == 10, "all acknowledgements")
+    wait_until(lambda: ingest.count("messages_stored") == 10, "all acknowledgements")
     assert one(connection, "SELECT count(*) FROM readings") == 9
     assert one(connection, "SELECT reason FROM rejections") == "refused-by-storage"
     assert b"5000" in one(connection, "SELECT payload FROM rejections")  # type: ignore[operator]
 
 
-def test_memory_is_bounded_while_the_database_is_locked(
-    database_url: str, broker: RunningBroker, connection: psycopg.Connection
+def test_a_full_journal_leaves_the_rest_in_the_broker_and_all_is_stored_in_the_end(
+    database_url: str, broker: RunningBroker, connection: psycopg.Connection, tmp_path: Path
 ) -> None:
-    running = RunningIngest(ingest_settings(database_url, broker.port, ingest_max_pending=50))
+    running = RunningIngest(
+        ingest_settings(database_url, broker.port, tmp_path, ingest_journal_bytes=1 << 20)
+    )
     running.start()
     register(connection, "dev-a")
     broker.add("dev-a")
+    note = "x" * 10_000
     with psycopg.connect(database_url) as locker:
         locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
         with broker.client("dev-a") as client:
-            for n in range(1000):
-                client.publish(
-                    "devices/dev-a/telemetry", json.dumps({"ts": T0 + n, "values": {"t": n}}), qos=1
-                )
-            wait_until(lambda: running.count("messages_received") >= 50, "the window is full")
-            time.sleep(0.3)
-            assert running.count("messages_received") <= 100
+            for n in range(400):
+                text = json.dumps({"ts": T0 + n, "values": {"t": n, "note": note}})
+                sent = client.publish("devices/dev-a/telemetry", text, qos=1)
+            sent.wait_for_publish(20)
+            wait_until(
+                lambda: "journal is full" in (running.pipeline.problem() or ""), "no more room"
+            )
+            assert running.count("messages_acknowledged") < 150
+            assert running.gauge("journal_bytes") <= 1 << 20
         locker.rollback()
-    wait_until(lambda: running.count("messages_acknowledged") >= 500, "the queue to be worked off")
+    wait_until(lambda: running.count("messages_stored") == 400, "the rest")
+    wait_until(lambda: running.pipeline.problem() is None, "ingest to be ready again")
+    assert one(connection, "SELECT count(*) FROM readings") == 400
     running.stop()
 
 
@@ -246,14 +260,15 @@ def test_readiness_tells_when_the_database_is_away_even_without_messages(
     wait_until(lambda: ingest.pipeline.problem() is None, "ingest to be ready again")
 
 
-def test_a_few_large_messages_of_a_testbed_fill_the_memory_that_is_allowed(
+def test_a_few_large_messages_of_a_testbed_fill_a_batch(
     broker: RunningBroker,
     connection: psycopg.Connection,
     database_url: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pipeline, "MAX_SAMPLES", 2000)
-    running = RunningIngest(ingest_settings(database_url, broker.port))
+    running = RunningIngest(ingest_settings(database_url, broker.port, tmp_path))
     running.start()
     register(connection, "bench-1")
     broker.add("bench-1")
@@ -262,11 +277,14 @@ def test_a_few_large_messages_of_a_testbed_fill_the_memory_that_is_allowed(
         locker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
         for n in range(8):
             publish(broker, "bench-1", second.replace(str(T0), str(T0 + 1000 * n)))
-            time.sleep(0.05)
-        time.sleep(0.3)
-        assert running.count("messages_received") < 8
+        wait_until(lambda: running.count("messages_acknowledged") == 8, "all to be in the journal")
         locker.rollback()
     wait_until(lambda: running.count("readings_stored") == 8000, "all samples")
+    most = running.pipeline.metrics.registry.get_sample_value(
+        "technopark_ingest_batch_messages_bucket", {"le": "10.0"}
+    )
+    assert most is not None
+    assert most >= 4
     running.stop()
 
 
@@ -278,7 +296,7 @@ def test_a_second_of_a_testbed_is_stored_as_columns_with_its_unit(
     samples = {f"channel_{n}": [float(i) for i in range(1000)] for n in range(8)}
     publish(broker, "bench-1", cbor2.dumps({"t0": T0, "dt": 1.0, "values": samples}))
     publish(broker, "bench-1", '[{"n": "temp", "u": "Cel", "v": 23.1}]')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 2, "both acknowledgements")
+    wait_until(lambda: ingest.count("messages_stored") == 2, "both acknowledgements")
     assert one(connection, "SELECT count(*) FROM telemetry WHERE metric = 'channel_3'") == 1000
     assert (
         one(connection, "SELECT max(value) FROM latest_telemetry WHERE metric = 'channel_3'") == 999
@@ -293,7 +311,39 @@ def test_tags_of_the_line_protocol_are_kept_as_attributes(
     register(connection, "dev-a")
     broker.add("dev-a")
     publish(broker, "dev-a", 'weather,firmware=1.2 temperature=21.5,mode="eco" 1767225600000000000')
-    wait_until(lambda: ingest.count("messages_acknowledged") == 1, "the acknowledgement")
+    wait_until(lambda: ingest.count("messages_stored") == 1, "the acknowledgement")
     assert one(connection, "SELECT attributes FROM devices") == {"firmware": "1.2"}
     assert one(connection, "SELECT value FROM telemetry WHERE metric = 'temperature'") == 21.5
     assert one(connection, "SELECT value FROM states") == "eco"
+
+
+def test_a_message_that_is_sent_again_keeps_its_first_time_of_arrival(
+    ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+    properties.UserProperty = ("arrival", str(T0 * 1000))
+    with broker.client("_registry", "registry-password") as registry:
+        for _ in range(2):
+            registry.publish(
+                "devices/dev-a/telemetry", '{"t": 1}', qos=1, properties=properties
+            ).wait_for_publish(10)
+    wait_until(lambda: ingest.count("messages_stored") == 2, "both messages")
+    rows = connection.execute("SELECT extract(epoch FROM ts) * 1000, value FROM telemetry")
+    assert rows.fetchall() == [(T0, 1.0)]
+
+
+@pytest.mark.parametrize("value", ["9999999999999999999", "-5", "soon", "", "1.5", "²"])
+def test_an_arrival_that_cannot_be_is_passed_over(
+    value: str, ingest: RunningIngest, broker: RunningBroker, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    broker.add("dev-a")
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+    properties.UserProperty = ("arrival", value)
+    with broker.client("dev-a") as device:
+        device.publish(
+            "devices/dev-a/telemetry", '{"t": 1}', qos=1, properties=properties
+        ).wait_for_publish(10)
+    wait_until(lambda: ingest.count("messages_stored") == 1, "the message")
+    assert one(connection, "SELECT abs(extract(epoch FROM now() - ts)) < 60 FROM readings")
