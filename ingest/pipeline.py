@@ -15,7 +15,8 @@ import structlog
 from broker.config import INGEST_SUBSCRIPTIONS, INGEST_USER
 from broker.session import Session, SessionLostError
 from broker.topics import Channel, Topic
-from ingest.batch import Batch, Message, SeriesIds
+from ingest.batch import Batch, Message
+from ingest.known import Known
 from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.writer import StoppedError, Writer
@@ -48,7 +49,7 @@ class Pipeline:
         self.metrics = Metrics()
         self.stopping = threading.Event()
         self._settings = settings
-        self._known: SeriesIds = {}
+        self._known = Known()
         self._writer = Writer(
             settings.database_url.get_secret_value(), self._known, self.metrics, self.stopping
         )
@@ -121,7 +122,7 @@ class Pipeline:
             # What waits was received on the old connection, whose ids mean nothing on the new
             # one. The broker sends it again, all but the messages of QoS 0.
             unrepeated = [m for m in self._pending.messages if m.packet_id is None]
-            self._pending = Batch.of(self._known, unrepeated)
+            self._pending = self._pending.again(unrepeated)
             self._session = session
         return session
 

@@ -61,6 +61,16 @@ class Readings:
             np.concatenate([part.value for part in parts]),
         )
 
+    def at(self, rows: NDArray[np.intp]) -> Readings:
+        """The rows at these indices."""
+        return Readings(self.series[rows], self.ts[rows], self.value[rows])
+
+    def without(self, rows: NDArray[np.intp]) -> Readings:
+        """All rows but those at these indices."""
+        return Readings(
+            np.delete(self.series, rows), np.delete(self.ts, rows), np.delete(self.value, rows)
+        )
+
     def in_key_order(self) -> Readings:
         """Sorted by series and time, the first of each key only.
 
