@@ -152,6 +152,7 @@ topic read $SYS/#
 
 user {REGISTRY_USER}
 topic write devices/+/telemetry
+topic write devices/+/attributes
 topic write devices/+/commands/+
 topic read devices/+/commands/+/reply
 topic write devices/+/desired
