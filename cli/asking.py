@@ -25,6 +25,12 @@ from stack.settings import Settings, load
 MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Quota = Annotated[
+    str | None,
+    typer.Option(
+        "--values-per-second", help="At most so many values, on average; empty for no quota."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]
 
 
@@ -141,6 +147,19 @@ def parsed(text: str, option: str) -> Json:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"this is no JSON: {error}", param_hint=option) from error
+
+
+def quota(text: str | None) -> float | str | None:
+    """A quota that was typed; an empty text stays what it is.
+
+    Raises:
+        typer.BadParameter: it is no number.
+    """
+    try:
+        return float(text) if text else text
+    except ValueError as error:
+        sentence = f"{text!r} is no number: give values per second, for example 0.5"
+        raise typer.BadParameter(sentence, param_hint="--values-per-second") from error
 
 
 def given(**fields: Json) -> dict[str, Json]:
