@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,9 +145,14 @@ def parsed(text: str, option: str) -> Json:
         typer.BadParameter: it is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"this is no JSON: {error}", param_hint=option) from error
+
+
+def refuse(constant: str) -> None:
+    """Raise for what Python takes for JSON beside JSON itself: NaN and Infinity."""
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def quota(text: str | None) -> float | str | None:
@@ -155,11 +161,16 @@ def quota(text: str | None) -> float | str | None:
     Raises:
         typer.BadParameter: it is no number.
     """
+    if not text:
+        return text
     try:
-        return float(text) if text else text
-    except ValueError as error:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         sentence = f"{text!r} is no number: give values per second, for example 0.5"
-        raise typer.BadParameter(sentence, param_hint="--values-per-second") from error
+        raise typer.BadParameter(sentence, param_hint="--values-per-second")
+    return number
 
 
 def given(**fields: Json) -> dict[str, Json]:

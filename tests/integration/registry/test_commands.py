@@ -110,7 +110,8 @@ def test_a_quota_is_given_and_taken_away(run: Command, world: World) -> None:
 
 def test_a_quota_that_cannot_be_is_told_by_name(run: Command, world: World) -> None:
     for command in ("tenant set sunny", "device set sunny-1", "tenant add cloud Cloud"):
-        assert "is no number" in run(f"{command} --values-per-second many", 2).output
+        for text in ("many", "nan", "inf"):
+            assert "is no number" in run(f"{command} --values-per-second {text}", 2).output
         refused = run(f"{command} --values-per-second -5", 1).output
         assert "values_per_second: Input should be greater than 0" in refused
     run("tenant set sunny", 2)
@@ -129,6 +130,7 @@ def test_a_metric_of_a_model_is_changed_and_the_others_stay(run: Command, world:
     assert (shown["description"], shown["name"], len(shown["metrics"])) == ("Ten of them", "PV", 2)
     run("model set pv", 2)
     run("model set pv --metric power", 2)
+    run("""model set pv --metric '{"metric": "power", "minimum": NaN}'""", 2)
     run("model set pv --metric '[]'", 2)
     bad = run("""model set pv --metric '{"metric": "t", "out_of_range": "reject"}'""", 1).output
     assert "give a minimum or a maximum" in bad
