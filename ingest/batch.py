@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from broker.payloads import (
     Column,
@@ -62,10 +61,10 @@ class Batch:
         columns: of testbeds, which stay arrays, each with its message and series id.
         samples: how many readings came in columns.
         states: series id, time and JSON text.
-        flags: series id, time and value of readings outside their range, and on which side.
         unresolved: message, device, metric, time, value, and the unit if the message gave one:
             what belongs to series that are not known yet, or is not usual.
         units: (device id, metric) to the unit that the message itself gave.
+        rejections: complete after ``readings``.
         heard: device id to the arrival of its newest message.
     """
 
@@ -81,7 +80,6 @@ class Batch:
     columns: list[tuple[Message, int, Column]] = field(default_factory=list)
     samples: int = 0
     states: list[tuple[int, int, str]] = field(default_factory=list)
-    flags: list[tuple[int, int, float, str]] = field(default_factory=list)
     unresolved: list[tuple[Message, str, str, int, Value, str | None]] = field(default_factory=list)
     units: dict[tuple[str, str], str] = field(default_factory=dict)
     rejections: list[RejectedMessage] = field(default_factory=list)
@@ -281,43 +279,22 @@ class Batch:
             np.array(self.ts, np.int64),
             np.array(self.value, np.float64),
         )
-        refused = self.offenders(rows)
-        if not len(refused):
-            return rows
-        for index, sender in zip(
-            refused.tolist(), np.searchsorted(self.ends, refused, "right").tolist(), strict=True
-        ):
+        rows, refused = self.known.rules.apply(rows)
+        senders = np.searchsorted(self.ends, refused, "right")
+        for index, sender in zip(refused.tolist(), senders.tolist(), strict=True):
             self.break_series_rule(self.senders[sender], rows, index)
-        return rows.without(refused)
+        return rows.without(refused) if len(refused) else rows
 
     def allowed_column(self, message: Message, number: int, column: Column) -> Readings:
         """The readings of a testbed, without those that the rules refuse."""
         rows = Readings(np.full(len(column.ts), number, np.int32), column.ts, column.value)
         if self.known.rules.get(number) is None:
             return rows
-        refused = self.offenders(rows)
+        rows, refused = self.known.rules.apply(rows)
         if not len(refused):
             return rows
         self.break_series_rule(message, rows, int(refused[0]), len(refused))
         return rows.without(refused)
-
-    def offenders(self, rows: Readings) -> NDArray[np.intp]:
-        """Which readings the rules refuse; others that break them are flagged."""
-        known = self.known.rules
-        breaking = known.offenders(rows.series, rows.value)
-        if not len(breaking):
-            return breaking
-        flagged = known.flagging(rows.series[breaking])
-        kept = rows.at(breaking[flagged])
-        flags = known.flags(kept.series, kept.value)
-        self.flags += zip(
-            kept.series.tolist(),
-            kept.ts.tolist(),
-            kept.value.tolist(),
-            flags.tolist(),
-            strict=True,
-        )
-        return breaking[~flagged]
 
     def break_series_rule(
         self, message: Message, rows: Readings, index: int, count: int = 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from broker.payloads import Reason, Rejection
 from ingest import units
 from storage.ingest import Series
+from storage.writer import Readings
 
 NUMERIC = ("number", "boolean")
 ARTICLED = {"number": "a number", "boolean": "a boolean", "text": "a text", "object": "an object"}
@@ -67,30 +68,26 @@ class Rules:
             self._boolean = np.append(self._boolean, np.zeros(more, bool))
             self._flagging = np.append(self._flagging, np.zeros(more, bool))
 
-    def offenders(self, series: NDArray[np.int32], value: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Which readings break the rules of their series.
-
-        Args:
-            series: (n,) ids.
-            value: (n,) finite.
+    def apply(self, rows: Readings) -> tuple[Readings, NDArray[np.intp]]:
+        """Flag the readings that break the rules of their series, and find those to refuse.
 
         Returns:
-            Indices, in order.
+            The same rows, flagged, and the indices of those that must not be stored.
         """
-        if not self._ruled or not len(series):
-            return np.empty(0, np.intp)
+        nothing = np.empty(0, np.intp)
+        if not self._ruled or not len(rows):
+            return rows, nothing
+        series, value = rows.series, rows.value
         self._cover(int(series.max()))
-        outside = (value < self._low[series]) | (value > self._high[series])
-        between = (value > 0) & (value < 1)
-        return np.flatnonzero(outside | (between & self._boolean[series]))
-
-    def flagging(self, series: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which of the offenders are stored all the same, with a flag."""
-        return self._flagging[series]
-
-    def flags(self, series: NDArray[np.int32], value: NDArray[np.float64]) -> NDArray[np.str_]:
-        """The flags of offenders."""
-        return np.where(value > self._high[series], "above-range", "below-range")
+        below, above = value < self._low[series], value > self._high[series]
+        between = (value > 0) & (value < 1) & self._boolean[series]
+        breaking = np.flatnonzero(below | above | between)
+        if not len(breaking):
+            return rows, nothing
+        flagging = self._flagging[series]
+        flag = np.where(flagging, above.astype(np.int8) - below.astype(np.int8), 0)
+        flagged = Readings(series, rows.ts, value, flag.astype(np.int8)) if flag.any() else rows
+        return flagged, breaking[~flagging[breaking]]
 
 
 def allowed(series: Series) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
+from psycopg.errors import ForeignKeyViolation
 
 from broker.payloads import Reason, Rejection
 from ingest.batch import Batch
@@ -21,7 +22,6 @@ from storage.ingest import (
     note_activity,
     note_statuses,
     resolve_series,
-    store_flags,
     store_rejections,
     store_states,
 )
@@ -91,7 +91,7 @@ class Writer:
         Raises:
             StoppedError: nothing may be acknowledged.
         """
-        attempt = 0
+        attempt, stale = 0, True
         while True:
             try:
                 self.hear()
@@ -99,6 +99,11 @@ class Writer:
                     batch = batch.again(batch.messages)
                 self.store(batch)
             except psycopg.Error as error:
+                if stale and isinstance(error, ForeignKeyViolation):
+                    # A device was deleted, and word of it has not come yet.
+                    self.known.forget()
+                    stale = False
+                    continue
                 if is_permanent(error):
                     return self.write_parts(batch, error)
                 self.healthy = self.healthy and is_conflict(error)
@@ -110,8 +115,6 @@ class Writer:
 
     def write_parts(self, batch: Batch, error: psycopg.Error) -> list[Batch]:
         """Store the halves of a refused batch, or the reason where it is one message."""
-        # A series may have been deleted since: what was learned is learned again.
-        self.known.forget()
         if len(batch) > 1:
             middle = len(batch) // 2
             halves = batch.messages[:middle], batch.messages[middle:]
@@ -138,7 +141,6 @@ class Writer:
         with connection.transaction():
             readings = store_readings(connection, rows)
             states = store_states(connection, batch.states)
-            store_flags(connection, batch.flags)
             self.store_news(connection, batch)
             store_rejections(connection, batch.rejections)
         self.metrics.commit.observe(time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""What ingest writes beside readings: series, states, flags, rejections, attributes, activity.
+"""What ingest writes beside readings: series, states, rejections, attributes, activity.
 
 Rows are locked in the order of their keys, and the tables always in the same order, so that two
 writers seldom wait for each other in a circle; where they do, one of them is told to try again.
@@ -138,20 +138,6 @@ def store_states(connection: psycopg.Connection, states: Sequence[tuple[int, int
         QUERIES["store_states"], {"series": series, "ts": ts, "value": value}
     ).fetchone()
     return int(row[0]) if row else 0
-
-
-def store_flags(
-    connection: psycopg.Connection, flags: Sequence[tuple[int, int, float, str]]
-) -> None:
-    """Flag readings: series id, µs since 1970, value, and ``below-range`` or ``above-range``.
-
-    A flag whose reading was not stored, because another one was there before, is passed over.
-    """
-    if flags:
-        series, ts, value, flag = (list(column) for column in zip(*flags, strict=True))
-        parameters = {"series": series, "ts": ts, "value": value, "flag": flag}
-        bounds = {"first": min(ts), "last": max(ts)}
-        connection.execute(QUERIES["store_flags"], parameters | bounds)
 
 
 def store_rejections(connection: psycopg.Connection, rejections: Sequence[RejectedMessage]) -> None:

@@ -42,20 +42,6 @@ WITH given AS (
 )
 SELECT count(*) FROM stored
 
--- store_flags --
--- Only the readings that were stored: of two with one key it may be the other one. The bounds
--- keep the search out of all other chunks.
-INSERT INTO flags (series_id, ts, flag)
-SELECT r.series_id, r.ts, new.flag
-FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(value)s::float8[], %(flag)s::text[])
-     AS new (series, ts, value, flag)
-JOIN readings r ON r.series_id = new.series AND r.value = new.value
- AND r.ts = to_timestamp(0) + new.ts * interval '1 microsecond'
-WHERE r.ts >= to_timestamp(0) + %(first)s * interval '1 microsecond'
-  AND r.ts <= to_timestamp(0) + %(last)s * interval '1 microsecond'
-ORDER BY r.series_id, r.ts
-ON CONFLICT DO NOTHING
-
 -- store_rejections --
 -- A message that is stored again after a crash gives the same row. One that was replayed and
 -- fails again is open again.
