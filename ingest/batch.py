@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -45,6 +45,11 @@ class Message(NamedTuple):
     arrival: int
     packet_id: int | None = None
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from every other, also from one that another worker received."""
+        return self.arrival, self.topic
+
 
 @dataclass(slots=True)
 class Batch:
@@ -52,7 +57,7 @@ class Batch:
 
     Attributes:
         known: what ingest has learned; a batch only looks up, and charges quotas.
-        charged: arrival of a message to why its quota refuses it, if it does: a message that is
+        charged: key of a message to why its quota refuses it, if it does: a message that is
             decoded again is not charged again.
         generation: of ``known``, when the batch was begun.
         messages: in the order in which they came.
@@ -65,11 +70,12 @@ class Batch:
             what belongs to series that are not known yet, or is not usual.
         units: (device id, metric) to the unit that the message itself gave.
         rejections: complete after ``readings``.
+        news: what devices say of themselves.
         heard: device id to the arrival of its newest message.
     """
 
     known: Known
-    charged: dict[int, Rejection | None] = field(default_factory=dict)
+    charged: dict[tuple[int, str], Rejection | None] = field(default_factory=dict)
     generation: int = field(init=False)
     messages: list[Message] = field(default_factory=list)
     series: list[int] = field(default_factory=list)
@@ -83,11 +89,10 @@ class Batch:
     unresolved: list[tuple[Message, str, str, int, Value, str | None]] = field(default_factory=list)
     units: dict[tuple[str, str], str] = field(default_factory=dict)
     rejections: list[RejectedMessage] = field(default_factory=list)
-    attributes: list[Said] = field(default_factory=list)
-    statuses: list[Status] = field(default_factory=list)
+    news: list[tuple[Message, Said | Status]] = field(default_factory=list)
     heard: dict[str, int] = field(default_factory=dict)
-    _broken: dict[int, tuple[Message, Decoded]] = field(default_factory=dict)
-    _strangers: set[int] = field(default_factory=set)
+    _broken: dict[tuple[int, str], tuple[Message, Decoded]] = field(default_factory=dict)
+    _strangers: set[tuple[int, str]] = field(default_factory=set)
     _readings: Readings | None = None
 
     def __post_init__(self) -> None:
@@ -150,11 +155,9 @@ class Batch:
 
     def is_over_quota(self, message: Message, device: str, values: int) -> bool:
         """Count the message; whether its quota refuses it, which rejects it whole."""
-        if message.arrival not in self.charged:
-            self.charged[message.arrival] = self.known.quotas.charge(
-                device, values, message.arrival
-            )
-        refusal = self.charged[message.arrival]
+        if message.key not in self.charged:
+            self.charged[message.key] = self.known.quotas.charge(device, values, message.arrival)
+        refusal = self.charged[message.key]
         if refusal is not None:
             self.reject(message, device, refusal)
         return refusal is not None
@@ -170,7 +173,7 @@ class Batch:
         for metric, unit in decoded.units.items():
             self.units[device, metric] = unit
         if decoded.attributes:
-            self.attributes.append(Said(device, message.arrival, decoded.attributes))
+            self.news.append((message, Said(device, message.arrival, decoded.attributes)))
 
     def add_attributes(self, message: Message, device: str) -> None:
         """Note what the device says of itself."""
@@ -180,7 +183,7 @@ class Batch:
         elif device not in self.known.quotas.limited or not self.is_over_quota(
             message, device, len(attributes)
         ):
-            self.attributes.append(Said(device, message.arrival, attributes))
+            self.news.append((message, Said(device, message.arrival, attributes)))
 
     def add_status(self, message: Message, device: str) -> None:
         """Note that the device came or went."""
@@ -188,7 +191,7 @@ class Batch:
         if isinstance(online, Rejection):
             self.reject(message, device, online)
         else:
-            self.statuses.append(Status(device, message.arrival, online))
+            self.news.append((message, Status(device, message.arrival, online)))
 
     def reject(self, message: Message, device: str, rejection: Rejection) -> None:
         """Note that a part of a message is not stored, and why."""
@@ -236,8 +239,8 @@ class Batch:
 
     def reject_unknown(self, message: Message, device: str) -> None:
         """The broker knew the device, the registry does not (any more); once for each message."""
-        if message.arrival not in self._strangers:
-            self._strangers.add(message.arrival)
+        if message.key not in self._strangers:
+            self._strangers.add(message.key)
             self.reject(
                 message,
                 device,
@@ -246,21 +249,9 @@ class Batch:
                 ),
             )
 
-    @property
-    def news(self) -> list[Said | Status]:
-        """What devices say of themselves, beside readings and states."""
-        return [*self.attributes, *self.statuses]
-
-    def reject_strangers(self, devices: Set[str]) -> None:
-        """Reject what these devices, which are not registered, say of themselves."""
-        lost = {news.arrival for news in self.news if news.device_id in devices}
-        for message in self.messages:
-            if message.arrival in lost:
-                self.reject_unknown(message, parse_topic(message.topic).device_id)
-
     def break_rule(self, message: Message, why: Rejection, count: int = 1) -> None:
         """Note that values of a message break the rules of its model."""
-        _, broken = self._broken.setdefault(message.arrival, (message, Decoded()))
+        _, broken = self._broken.setdefault(message.key, (message, Decoded()))
         broken.reject(why.reason, why.detail, count)
 
     def readings(self) -> Readings:

@@ -17,6 +17,8 @@ from ingest.known import Known
 from ingest.metrics import Metrics
 from storage.errors import is_conflict, is_permanent
 from storage.ingest import (
+    Said,
+    Status,
     known_devices,
     merge_attributes,
     note_activity,
@@ -155,15 +157,15 @@ class Writer:
 
     def store_news(self, connection: psycopg.Connection, batch: Batch) -> None:
         """Store attributes and states of connection; those of unknown devices are rejections."""
-        devices = {news.device_id for news in batch.news}
-        if not devices:
+        if not batch.news:
             return
-        known = known_devices(connection, devices)
-        batch.reject_strangers(devices - known)
-        merge_attributes(connection, (said for said in batch.attributes if said.device_id in known))
-        note_statuses(
-            connection, (status for status in batch.statuses if status.device_id in known)
-        )
+        known = known_devices(connection, {news.device_id for _, news in batch.news})
+        for message, news in batch.news:
+            if news.device_id not in known:
+                batch.reject_unknown(message, news.device_id)
+        all_known = [news for _, news in batch.news if news.device_id in known]
+        merge_attributes(connection, [news for news in all_known if isinstance(news, Said)])
+        note_statuses(connection, [news for news in all_known if isinstance(news, Status)])
 
     def count(self, batch: Batch, given: int, readings: int, states: int) -> None:
         """Add a stored batch to the metrics."""

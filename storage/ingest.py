@@ -25,8 +25,8 @@ WHOLE_PAYLOAD = 65_536
 PAYLOAD_KEPT = 1024
 # So many rejections go in one statement, which bounds its memory at 64 MiB.
 PORTION = 1000
-# No topic of the contract is longer; an index has no room for what MQTT allows.
-TOPIC_KEPT = 1024
+# Characters. No topic of the contract is longer; an index has no room for what MQTT allows.
+TOPIC_KEPT = 512
 
 
 class Series(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.batch import Batch, Message
 from ingest.known import Known
-from storage.ingest import Series
+from storage.ingest import Said, Series, Status
 
 T0_MS = 1_767_225_600_000
 ARRIVAL = T0_MS * 1000 + 60_000_000  # µs
@@ -219,8 +219,10 @@ def test_attributes_count_and_the_status_does_not() -> None:
         [("attributes", b'{"a": 1}'), ("attributes", b'{"a": 2}'), ("status", b"online")]
     ):
         batch.add(Message(f"devices/dev-a/{channel}", body, None, ARRIVAL + n))
-    assert [said.attributes for said in batch.attributes] == [{"a": 1}]
-    assert len(batch.statuses) == 1
+    assert [news for _, news in batch.news] == [
+        Said("dev-a", ARRIVAL, {"a": 1}),
+        Status("dev-a", ARRIVAL + 2, True),
+    ]
     assert refused(batch) == [(1, "quota")]
 
 
