@@ -168,6 +168,7 @@ def render_acl() -> str:
 {workers}
 user {REGISTRY_USER}
 topic write devices/+/telemetry
+topic write devices/+/attributes
 topic write devices/+/commands/+
 topic read devices/+/commands/+/reply
 topic write devices/+/desired

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,12 @@ from stack.settings import Settings, load
 MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Quota = Annotated[
+    str | None,
+    typer.Option(
+        "--values-per-second", help="At most so many values, on average; empty for no quota."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]
 
 
@@ -138,9 +145,32 @@ def parsed(text: str, option: str) -> Json:
         typer.BadParameter: it is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"this is no JSON: {error}", param_hint=option) from error
+
+
+def refuse(constant: str) -> None:
+    """Raise for what Python takes for JSON beside JSON itself: NaN and Infinity."""
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def quota(text: str | None) -> float | str | None:
+    """A quota that was typed; an empty text stays what it is.
+
+    Raises:
+        typer.BadParameter: it is no number.
+    """
+    if not text:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        sentence = f"{text!r} is no number: give values per second, for example 0.5"
+        raise typer.BadParameter(sentence, param_hint="--values-per-second")
+    return number
 
 
 def given(**fields: Json) -> dict[str, Json]:

@@ -12,7 +12,7 @@ import typer
 
 from cli import asking
 from cli.api import Api, ApiError, Json, path
-from cli.asking import AsJson, Yes
+from cli.asking import AsJson, Quota, Yes
 
 app = typer.Typer(help="Devices and their secrets.", no_args_is_help=True)
 
@@ -41,13 +41,14 @@ def add(
     stage: Stage = None,
     tag: Tags = None,
     metadata: Metadata = None,
+    quota: Quota = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a device, and show its secret once with a line that sends its first reading.
 
     Example: technopark device add "Roof 1" --tenant sunny --lab cimahi-solar --tag roof
     """
-    body = fields(name, model, lab, stage, tag, metadata)
+    body = fields(name, model, lab, stage, tag, metadata, quota)
     with asking.asking() as api:
         device = api.post("devices", {**body, **asking.given(tenant_id=tenant, id=device_id)})
     if as_json:
@@ -75,11 +76,17 @@ def fields(
     stage: str | None,
     tags: list[str] | None,
     metadata: str | None,
+    quota: str | None,
 ) -> dict[str, Json]:
     """The body of what was typed."""
-    facts = None if metadata is None else asking.parsed(metadata, "--metadata")
     return asking.given(
-        name=name, model_id=model, lab_id=lab, stage=stage, tags=tags, metadata=facts
+        name=name,
+        model_id=model,
+        lab_id=lab,
+        stage=stage,
+        tags=tags,
+        metadata=None if metadata is None else asking.parsed(metadata, "--metadata"),
+        values_per_second=asking.quota(quota),
     )
 
 
@@ -148,12 +155,13 @@ def set_(
     stage: Stage = None,
     tag: Tags = None,
     metadata: Metadata = None,
+    quota: Quota = None,
 ) -> None:
     """Change what is known of a device.
 
     Example: technopark device set sunny-roof-1 --stage production --lab ""
     """
-    changes = fields(name, model, lab, stage, tag, metadata)
+    changes = fields(name, model, lab, stage, tag, metadata, quota)
     if not changes:
         raise typer.BadParameter("name what is to be another, for example --stage pilot")
     with asking.asking() as api:
@@ -275,4 +283,10 @@ def tell(item: Json, *, as_json: bool) -> None:
         asking.say(f"{item['ts']}  {item['reason']}: {item['detail']}")
     else:
         value = json.dumps(item["value"], ensure_ascii=False)
-        asking.say(f"{item['ts']}  {item['metric']} = {value} {item['unit'] or ''}".rstrip())
+        line = f"{item['ts']}  {item['metric']} = {value} {item['unit'] or ''}".rstrip()
+        asking.say(f"{line}  {warning(item['flag'])}" if item["flag"] else line)
+
+
+def warning(flag: str) -> str:
+    """A flag that is noticed, also without colours."""
+    return typer.style(f"⚠ {flag.replace('-', ' ')}", fg="yellow", bold=True)

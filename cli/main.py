@@ -14,8 +14,10 @@ from cli import (
     devices,
     environment,
     ingest,
+    models,
     organisations,
     platform,
+    rejections,
     replay,
     simulate,
 )
@@ -48,13 +50,14 @@ for name, group in {
     "tenant": organisations.tenant,
     "park": organisations.park,
     "lab": organisations.lab,
-    "model": organisations.model,
+    "model": models.app,
     "user": organisations.user,
     "token": organisations.token,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
 add(DEVICES, organisations.login)
 add(DATA, devices.tail, simulate.simulate, replay.replay)
+app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 

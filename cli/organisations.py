@@ -1,4 +1,4 @@
-"""`technopark park|lab|tenant|model|user|token …` and `technopark login`."""
+"""`technopark park|lab|tenant|user|token …` and `technopark login`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import typer
 
 from cli import asking
 from cli.api import path
-from cli.asking import AsJson
+from cli.asking import AsJson, Quota
 
 park = typer.Typer(help="Technoparks.", no_args_is_help=True)
 lab = typer.Typer(help="Labs and testbeds of parks.", no_args_is_help=True)
 tenant = typer.Typer(help="Organisations that own devices.", no_args_is_help=True)
-model = typer.Typer(help="Types of devices.", no_args_is_help=True)
 user = typer.Typer(help="People and programs, and their roles.", no_args_is_help=True)
 token = typer.Typer(help="Tokens of the API.", no_args_is_help=True)
 
@@ -23,6 +22,9 @@ Id = Annotated[str, typer.Argument(help="A short name of small letters, digits a
 Name = Annotated[str, typer.Argument(help="What people call it.")]
 OfPark = Annotated[str | None, typer.Option("--park", help="The park.")]
 OfTenant = Annotated[str | None, typer.Option("--tenant", help="The tenant.")]
+Kind = Annotated[
+    str | None, typer.Option(help="startup, industry, university, community or government.")
+]
 UserId = Annotated[int, typer.Argument(help="The user's number, from `user list`.")]
 
 
@@ -86,18 +88,18 @@ def list_labs(park_id: OfPark = None, as_json: AsJson = False) -> None:
 def add_tenant(
     tenant_id: Id,
     name: Name,
-    kind: Annotated[
-        str, typer.Option(help="startup, industry, university, community or government.")
-    ] = "startup",
+    kind: Kind = "startup",
     park_id: OfPark = None,
+    quota: Quota = None,
 ) -> None:
     """Add a tenant; without a park it is a virtual one.
 
     Example: technopark tenant add sunny "Sunny Cells" --kind startup --park cimahi
     """
     body = {"id": tenant_id, "name": name, "kind": kind, "park_id": park_id}
+    more = asking.given(values_per_second=asking.quota(quota))
     with asking.asking() as api:
-        asking.show(api.post("tenants", body), as_json=False)
+        asking.show(api.post("tenants", {**body, **more}), as_json=False)
 
 
 @tenant.command("list")
@@ -108,49 +110,41 @@ def list_tenants(park_id: OfPark = None, as_json: AsJson = False) -> None:
     """
     with asking.asking() as api:
         tenants = api.items("tenants", park_id=park_id)
-        asking.show_list(tenants, ("id", "name", "kind", "park_id"), as_json=as_json)
+        columns = ("id", "name", "kind", "park_id", "values_per_second")
+        asking.show_list(tenants, columns, as_json=as_json)
 
 
-@model.command("add")
-def add_model(
-    model_id: Id,
-    name: Name,
-    tenant_id: OfTenant = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(help='A metric as JSON, for example \'{"metric": "power", "unit": "kW"}\'.'),
+@tenant.command("show")
+def show_tenant(tenant_id: Id, as_json: AsJson = False) -> None:
+    """Show a tenant.
+
+    Example: technopark tenant show sunny
+    """
+    with asking.asking() as api:
+        asking.show(api.get(path("tenants", tenant_id)), as_json=as_json)
+
+
+@tenant.command("set")
+def set_tenant(
+    tenant_id: Id,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    kind: Kind = None,
+    park_id: Annotated[
+        str | None, typer.Option("--park", help="Its home park; empty for none.")
     ] = None,
-    description: Annotated[str, typer.Option(help="A few words.")] = "",
+    quota: Quota = None,
 ) -> None:
-    r"""Add a model with the metrics that its devices send.
+    """Change a tenant: its owner its name and kind, its park's manager how much it may send.
 
-    Example: technopark model add pv "PV inverter" --metric '{"metric": "power", "unit": "kW"}'
+    Example: technopark tenant set sunny --values-per-second 500
     """
-    metrics = [asking.parsed(text, "--metric") for text in metric or []]
-    body = {"id": model_id, "name": name, "tenant_id": tenant_id, "metrics": metrics}
+    changes = asking.given(
+        name=name, kind=kind, park_id=park_id, values_per_second=asking.quota(quota)
+    )
+    if not changes:
+        raise typer.BadParameter("name what is to be another, for example --kind industry")
     with asking.asking() as api:
-        asking.show(api.post("models", {**body, "description": description}), as_json=False)
-
-
-@model.command("list")
-def list_models(tenant_id: OfTenant = None, as_json: AsJson = False) -> None:
-    """List models.
-
-    Example: technopark model list
-    """
-    with asking.asking() as api:
-        models = api.items("models", tenant_id=tenant_id)
-        asking.show_list(models, ("id", "name", "tenant_id", "description"), as_json=as_json)
-
-
-@model.command("show")
-def show_model(model_id: Id, as_json: AsJson = False) -> None:
-    """Show a model with its metrics.
-
-    Example: technopark model show pv-inverter --json
-    """
-    with asking.asking() as api:
-        asking.show(api.get(path("models", model_id)), as_json=as_json)
+        asking.show(api.patch(path("tenants", tenant_id), changes), as_json=False)
 
 
 @user.command("add")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from broker.payloads import (
     decode_status,
 )
 from broker.topics import Channel, InvalidTopicError, Topic
-from storage.ingest import RejectedMessage
+from ingest import rules
+from ingest.known import Known
+from storage.ingest import RejectedMessage, Said, Status
 from storage.writer import Readings
 
-# device id → metric → series id: what ingest has learned of the table `series`.
-SeriesIds = dict[str, dict[str, int]]
+NO_SERIES: dict[str, int] = {}
 # A value as it was decoded: a number or a boolean, the JSON text of a state, or a whole column.
 Value = float | str | Column
 
@@ -42,44 +43,65 @@ class Message(NamedTuple):
     content_type: str | None
     arrival: int
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from every other, also from one that another worker received."""
+        return self.arrival, self.topic
+
 
 @dataclass(slots=True)
 class Batch:
     """What is written in one transaction.
 
     Attributes:
-        known: ids of series; a batch only reads it.
+        known: what ingest has learned; a batch only looks up, and charges quotas.
+        charged: key of a message to why its quota refuses it, if it does: a message that is
+            decoded again is not charged again.
+        generation: of ``known``, when the batch was begun.
         messages: in the order in which they came.
         series: ids, one for each single reading, with ``ts`` and ``value`` beside it.
-        columns: series id and the readings of a testbed, which stay arrays.
+        senders: messages with single readings; ``ends`` tells where those of each end.
+        columns: of testbeds, which stay arrays, each with its message and series id.
         samples: how many readings came in columns.
-        unresolved: what belongs to series that are not known yet.
+        states: series id, time and JSON text.
+        unresolved: message, device, metric, time, value, and the unit if the message gave one:
+            what belongs to series that are not known yet, or is not usual.
         units: (device id, metric) to the unit that the message itself gave.
+        rejections: complete after ``readings``.
+        news: what devices say of themselves.
         heard: device id to the arrival of its newest message.
     """
 
-    known: SeriesIds
+    known: Known
+    charged: dict[tuple[int, str], Rejection | None] = field(default_factory=dict)
+    generation: int = field(init=False)
     messages: list[Message] = field(default_factory=list)
     series: list[int] = field(default_factory=list)
     ts: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
-    columns: list[tuple[int, Column]] = field(default_factory=list)
+    senders: list[Message] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    columns: list[tuple[Message, int, Column]] = field(default_factory=list)
     samples: int = 0
     states: list[tuple[int, int, str]] = field(default_factory=list)
-    unresolved: list[tuple[Message, str, str, int, Value]] = field(default_factory=list)
+    unresolved: list[tuple[Message, str, str, int, Value, str | None]] = field(default_factory=list)
     units: dict[tuple[str, str], str] = field(default_factory=dict)
     rejections: list[RejectedMessage] = field(default_factory=list)
-    attributes: list[tuple[Message, str, dict[str, Any]]] = field(default_factory=list)
-    statuses: list[tuple[Message, str, bool]] = field(default_factory=list)
+    news: list[tuple[Message, Said | Status]] = field(default_factory=list)
     heard: dict[str, int] = field(default_factory=dict)
+    _broken: dict[tuple[int, str], tuple[Message, Decoded]] = field(default_factory=dict)
+    _strangers: set[tuple[int, str]] = field(default_factory=set)
+    _readings: Readings | None = None
+
+    def __post_init__(self) -> None:
+        self.generation = self.known.generation
 
     def __len__(self) -> int:
         return len(self.messages)
 
-    @classmethod
-    def of(cls, known: SeriesIds, messages: Iterable[Message]) -> Batch:
-        """A batch of messages that were decoded before, decoded again."""
-        batch = cls(known)
+    def again(self, messages: Iterable[Message]) -> Batch:
+        """Some messages of this batch, decoded again with what is known now."""
+        batch = Batch(self.known, self.charged)
         for message in messages:
             batch.add(message)
         return batch
@@ -108,38 +130,58 @@ class Batch:
     def add_telemetry(self, message: Message, device: str) -> None:
         """Append the readings and states of a message to the columns."""
         decoded = decode(message.content_type, message.payload, message.arrival)
-        ids = self.known.get(device, {})
+        if device in self.known.quotas.limited and self.is_over_quota(
+            message, device, decoded.count + len(decoded.states)
+        ):
+            return
+        units = decoded.units
+        # Where the message names units, they are compared one by one.
+        ids = self.known.series.get(device, NO_SERIES) if not units else NO_SERIES
         for metric, ts, value in decoded.readings:
             number = ids.get(metric)
             if number is None:
-                self.unresolved.append((message, device, metric, ts, value))
+                self.unresolved.append((message, device, metric, ts, value, units.get(metric)))
             else:
                 self.series.append(number)
                 self.ts.append(ts)
                 self.value.append(value)
+        self.senders.append(message)
+        self.ends.append(len(self.series))
         self.add_rarer(message, device, decoded)
         for rejection in decoded.rejections:
             self.reject(message, device, rejection)
 
+    def is_over_quota(self, message: Message, device: str, values: int) -> bool:
+        """Count the message; whether its quota refuses it, which rejects it whole."""
+        if message.key not in self.charged:
+            self.charged[message.key] = self.known.quotas.charge(device, values, message.arrival)
+        refusal = self.charged[message.key]
+        if refusal is not None:
+            self.reject(message, device, refusal)
+        return refusal is not None
+
     def add_rarer(self, message: Message, device: str, decoded: Decoded) -> None:
         """Append what most messages do not have; its series are looked up with the unknown ones."""
         for metric, ts, text in decoded.states:
-            self.unresolved.append((message, device, metric, ts, text))
+            unit = decoded.units.get(metric)
+            self.unresolved.append((message, device, metric, ts, text, unit))
         for column in decoded.columns:
-            self.unresolved.append((message, device, column.metric, 0, column))
+            self.unresolved.append((message, device, column.metric, 0, column, None))
             self.samples += len(column.ts)
         for metric, unit in decoded.units.items():
             self.units[device, metric] = unit
         if decoded.attributes:
-            self.attributes.append((message, device, decoded.attributes))
+            self.news.append((message, Said(device, message.arrival, decoded.attributes)))
 
     def add_attributes(self, message: Message, device: str) -> None:
         """Note what the device says of itself."""
         attributes = decode_attributes(message.payload)
         if isinstance(attributes, Rejection):
             self.reject(message, device, attributes)
-        else:
-            self.attributes.append((message, device, attributes))
+        elif device not in self.known.quotas.limited or not self.is_over_quota(
+            message, device, len(attributes)
+        ):
+            self.news.append((message, Said(device, message.arrival, attributes)))
 
     def add_status(self, message: Message, device: str) -> None:
         """Note that the device came or went."""
@@ -147,7 +189,7 @@ class Batch:
         if isinstance(online, Rejection):
             self.reject(message, device, online)
         else:
-            self.statuses.append((message, device, online))
+            self.news.append((message, Status(device, message.arrival, online)))
 
     def reject(self, message: Message, device: str, rejection: Rejection) -> None:
         """Note that a part of a message is not stored, and why."""
@@ -159,58 +201,105 @@ class Batch:
                 rejection.reason,
                 rejection.detail,
                 message.payload,
+                message.content_type,
             )
         )
 
     def unknown_series(self) -> dict[tuple[str, str], str]:
         """(device id, metric) of values without a known series, with the kind of the first."""
         wanted: dict[tuple[str, str], str] = {}
-        for _, device, metric, _, value in self.unresolved:
-            if metric not in self.known.get(device, ()):
+        for _, device, metric, _, value, _ in self.unresolved:
+            if metric not in self.known.series.get(device, ()):
                 wanted.setdefault((device, metric), kind_of(value))
         return wanted
 
     def resolve(self) -> None:
         """Move unresolved values to the columns; what is still unknown has no device."""
-        lost: dict[int, tuple[Message, str]] = {}
-        for message, device, metric, ts, value in self.unresolved:
-            number = self.known.get(device, {}).get(metric)
+        for message, device, metric, ts, value, unit in self.unresolved:
+            number = self.known.series.get(device, NO_SERIES).get(metric)
             if number is None:
-                lost[message.arrival] = (message, device)
+                self.reject_unknown(message, device)
+            elif (ruled := self.known.rules.get(number)) is not None and (
+                why := rules.unfit(ruled, value, unit)
+            ):
+                self.break_rule(message, why)
             elif isinstance(value, str):
                 self.states.append((number, ts, value))
             elif isinstance(value, Column):
-                self.columns.append((number, value))
+                self.columns.append((message, number, value))
             else:
                 self.series.append(number)
                 self.ts.append(ts)
                 self.value.append(value)
+                self.senders.append(message)
+                self.ends.append(len(self.series))
         self.unresolved.clear()
-        for message, device in lost.values():
-            self.reject_unknown(message, device)
 
     def reject_unknown(self, message: Message, device: str) -> None:
-        """The broker knew the device, the registry does not (any more)."""
-        self.reject(
-            message,
-            device,
-            Rejection(Reason.UNKNOWN_DEVICE, f"no device {device!r} is registered: add it first"),
-        )
+        """The broker knew the device, the registry does not (any more); once for each message."""
+        if message.key not in self._strangers:
+            self._strangers.add(message.key)
+            self.reject(
+                message,
+                device,
+                Rejection(
+                    Reason.UNKNOWN_DEVICE, f"no device {device!r} is registered: add it first"
+                ),
+            )
+
+    def break_rule(self, message: Message, why: Rejection, count: int = 1) -> None:
+        """Note that values of a message break the rules of its model."""
+        _, broken = self._broken.setdefault(message.key, (message, Decoded()))
+        broken.reject(why.reason, why.detail, count)
 
     def readings(self) -> Readings:
-        """All readings as arrays."""
-        singles = Readings(
+        """All readings that the rules let through, as arrays; made once, after ``resolve``."""
+        if self._readings is None:
+            parts = [self.allowed_singles()]
+            parts += [self.allowed_column(*column) for column in self.columns]
+            self._readings = Readings.joined(parts) if len(parts) > 1 else parts[0]
+            self.reject_broken()
+        return self._readings
+
+    def allowed_singles(self) -> Readings:
+        """The single readings as arrays, without those that the rules refuse."""
+        rows = Readings(
             np.array(self.series, np.int32),
             np.array(self.ts, np.int64),
             np.array(self.value, np.float64),
         )
-        if not self.columns:
-            return singles
-        columns = [
-            Readings(np.full(len(column.ts), number, np.int32), column.ts, column.value)
-            for number, column in self.columns
-        ]
-        return Readings.joined([singles, *columns])
+        rows, refused = self.known.rules.apply(rows)
+        senders = np.searchsorted(self.ends, refused, "right")
+        for index, sender in zip(refused.tolist(), senders.tolist(), strict=True):
+            self.break_series_rule(self.senders[sender], rows, index)
+        return rows.without(refused) if len(refused) else rows
+
+    def allowed_column(self, message: Message, number: int, column: Column) -> Readings:
+        """The readings of a testbed, without those that the rules refuse."""
+        rows = Readings(np.full(len(column.ts), number, np.int32), column.ts, column.value)
+        if self.known.rules.get(number) is None:
+            return rows
+        rows, refused = self.known.rules.apply(rows)
+        if not len(refused):
+            return rows
+        self.break_series_rule(message, rows, int(refused[0]), len(refused))
+        return rows.without(refused)
+
+    def break_series_rule(
+        self, message: Message, rows: Readings, index: int, count: int = 1
+    ) -> None:
+        """Note that a reading, and so many in all, are refused by the rules of its series."""
+        ruled = self.known.rules.get(int(rows.series[index]))
+        if ruled is not None:
+            self.break_rule(message, rules.refusal(ruled, float(rows.value[index])), count)
+
+    def reject_broken(self) -> None:
+        """One rejection for each message and reason."""
+        for message, broken in self._broken.values():
+            device = parse_topic(message.topic).device_id
+            for rejection in broken.rejections:
+                self.reject(message, device, rejection)
+        self._broken.clear()
 
 
 def kind_of(value: Value) -> str:

@@ -28,8 +28,9 @@ from broker.config import (
 )
 from broker.session import Session, SessionLostError
 from broker.topics import Channel, Topic
-from ingest.batch import Batch, Message, SeriesIds
+from ingest.batch import Batch, Message
 from ingest.journal import Journal, JournalFullError, JournalTakenError, Position
+from ingest.known import Known
 from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.writer import StoppedError, Writer
@@ -76,7 +77,7 @@ class Pipeline:
         self.metrics = Metrics()
         self.stopping = threading.Event()
         self._settings = settings
-        self._known: SeriesIds = {}
+        self._known = Known()
         self._writer = Writer(
             settings.database_url.get_secret_value(), self._known, self.metrics, self.stopping
         )

@@ -6,19 +6,23 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import psycopg
 import structlog
+from psycopg.errors import ForeignKeyViolation
 
 from broker.payloads import Reason, Rejection
-from ingest.batch import Batch, SeriesIds
+from ingest.batch import Batch
+from ingest.known import Known
 from ingest.metrics import Metrics
-from storage.errors import is_permanent
+from storage.errors import is_conflict, is_permanent
 from storage.ingest import (
+    Said,
+    Status,
+    known_devices,
     merge_attributes,
     note_activity,
-    note_status,
+    note_statuses,
     resolve_series,
     store_rejections,
     store_states,
@@ -42,18 +46,20 @@ class Writer:
 
     Attributes:
         url: of the database.
-        known: ids of series, filled here as they are resolved.
+        known: series, rules and quotas, learned here as they are needed, and forgotten when the
+            registry says that they changed.
         metrics: counted after each commit.
         stopping: ends the repetitions while the database is away.
         healthy: whether the last attempt succeeded.
     """
 
     url: str
-    known: SeriesIds
+    known: Known
     metrics: Metrics
     stopping: threading.Event
     healthy: bool = False
     _connection: psycopg.Connection | None = None
+    _listening: bool = False
     _heard: dict[str, int] = field(default_factory=dict)
     _activity_due: float = 0.0
 
@@ -63,7 +69,18 @@ class Writer:
             self._connection = psycopg.connect(
                 self.url, autocommit=True, connect_timeout=5, application_name="technopark-ingest"
             )
+            self._listening = False
+        if not self._listening:
+            self._connection.execute("LISTEN rules")
+            self._listening = True
+            # What changed while nobody listened is not known.
+            self.known.forget()
         return self._connection
+
+    def hear(self) -> None:
+        """Forget what the registry has changed since; without waiting."""
+        for changed in self.connection().notifies(timeout=0):
+            self.known.forget(changed.payload)
 
     def write(self, batch: Batch) -> list[Batch]:
         """Store a batch, however often it has to be tried.
@@ -77,14 +94,22 @@ class Writer:
         Raises:
             StoppedError: nothing may be acknowledged.
         """
-        attempt = 0
+        attempt, stale = 0, True
         while True:
             try:
+                self.hear()
+                if batch.generation != self.known.generation:
+                    batch = batch.again(batch.messages)
                 self.store(batch)
             except psycopg.Error as error:
-                self.healthy = False
+                if stale and isinstance(error, ForeignKeyViolation):
+                    # A device was deleted, and word of it has not come yet.
+                    self.known.forget()
+                    stale = False
+                    continue
                 if is_permanent(error):
                     return self.write_parts(batch, error)
+                self.healthy = self.healthy and is_conflict(error)
                 self.pause(attempt, error)
                 attempt += 1
             else:
@@ -93,17 +118,15 @@ class Writer:
 
     def write_parts(self, batch: Batch, error: psycopg.Error) -> list[Batch]:
         """Store the halves of a refused batch, or the reason where it is one message."""
-        # A series may have been deleted since: what was learned is learned again.
-        self.known.clear()
         if len(batch) > 1:
             middle = len(batch) // 2
             halves = batch.messages[:middle], batch.messages[middle:]
-            return [done for half in halves for done in self.write(Batch.of(self.known, half))]
+            return [done for half in halves for done in self.write(batch.again(half))]
         if any(r.reason == Reason.REFUSED_BY_STORAGE for r in batch.rejections):
             raise error  # not even the rejection can be stored: an operator has to look
         (message,) = batch.messages
         log.warning("message refused", topic=message.topic, sqlstate=error.sqlstate)
-        refused = Batch(self.known, [message])
+        refused = Batch(self.known, messages=[message])
         refused.reject(
             message,
             message.topic.split("/")[1],
@@ -131,18 +154,19 @@ class Writer:
         """Find or make the series that the batch does not know."""
         wanted = batch.unknown_series()
         if wanted:
-            for (device, metric), number in resolve_series(connection, wanted, batch.units).items():
-                self.known.setdefault(device, {})[metric] = number
+            self.known.learn(resolve_series(connection, wanted, batch.units))
 
     def store_news(self, connection: psycopg.Connection, batch: Batch) -> None:
-        """Store attributes and states of connection, in the order in which they came."""
-        for message, device, attributes in batch.attributes:
-            if not merge_attributes(connection, device, attributes):
-                batch.reject_unknown(message, device)
-        for message, device, online in batch.statuses:
-            at = datetime.fromtimestamp(message.arrival / 1e6, UTC)
-            if not note_status(connection, device, online, at):
-                batch.reject_unknown(message, device)
+        """Store attributes and states of connection; those of unknown devices are rejections."""
+        if not batch.news:
+            return
+        known = known_devices(connection, {news.device_id for _, news in batch.news})
+        for message, news in batch.news:
+            if news.device_id not in known:
+                batch.reject_unknown(message, news.device_id)
+        all_known = [news for _, news in batch.news if news.device_id in known]
+        merge_attributes(connection, [news for news in all_known if isinstance(news, Said)])
+        note_statuses(connection, [news for news in all_known if isinstance(news, Status)])
 
     def count(self, batch: Batch, given: int, readings: int, states: int) -> None:
         """Add a stored batch to the metrics."""
@@ -171,6 +195,7 @@ class Writer:
         try:
             connection = self.connection()
             connection.execute("SELECT 1")
+            self.hear()
             self.flush_heard(connection)
         except psycopg.Error as error:
             if self.healthy:
@@ -182,7 +207,9 @@ class Writer:
     def pause(self, attempt: int, error: psycopg.Error) -> None:
         """Wait before the next attempt, longer each time, with jitter."""
         log.warning(
-            "database away, the batch is kept",
+            "two writers met, the batch is written again"
+            if is_conflict(error)
+            else "database away, the batch is kept",
             attempt=attempt + 1,
             sqlstate=error.sqlstate,
             error=str(error).splitlines()[0] if str(error) else type(error).__name__,

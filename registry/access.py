@@ -5,7 +5,7 @@ Roles, and what each may do with what is in its park or tenant:
 | role | sees | does |
 | --- | --- | --- |
 | platform-admin | everything | everything |
-| park-manager | home tenants of the park, devices of these or in its labs | park and labs |
+| park-manager | home tenants of the park, devices of these or in its labs | park, labs, quotas |
 | tenant-owner | the tenant | its people, models, devices and their secrets |
 | tenant-member | the tenant | its models, devices and their secrets |
 | mentor | the tenant | nothing |
@@ -102,6 +102,12 @@ class Person:
             for held in self.memberships
         )
 
+    def sets_quota_of(self, tenant: Row) -> bool:
+        """Whether the person decides how many values the tenant's devices may send."""
+        return self.is_admin or (
+            tenant["park_id"] is not None and self.manages_park(tenant["park_id"])
+        )
+
     def owns(self, tenant_id: str) -> bool:
         """Whether the person decides who belongs to the tenant."""
         return self.is_admin or tenant_id in self.tenants(OWNERS)
@@ -185,16 +191,6 @@ async def readable_tenant(tenant_id: str, connection: Database, person: SignedIn
 
 
 ReadableTenant = Annotated[Row, Depends(readable_tenant)]
-
-
-async def owned_tenant(tenant: ReadableTenant, person: SignedIn) -> Row:
-    """The tenant of the path, for its owners."""
-    if not person.owns(tenant["id"]):
-        raise ForbiddenError("only an owner of the tenant may change it")
-    return tenant
-
-
-OwnedTenant = Annotated[Row, Depends(owned_tenant)]
 
 
 async def readable_model(model_id: str, connection: Database, person: SignedIn) -> Row:

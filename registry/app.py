@@ -23,6 +23,8 @@ from registry import (
     problems,
     readings,
     reference,
+    rejections,
+    replay,
     telemetry,
     tenants,
     tokens,
@@ -39,8 +41,10 @@ PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
 POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
-ROUTERS = (parks, tenants, users, tokens, models, devices, device_secrets, readings, telemetry)
-
+ROUTERS = (
+    parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
+    telemetry,
+)  # fmt: skip
 
 log = structlog.get_logger()
 

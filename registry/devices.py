@@ -27,6 +27,7 @@ from registry.fields import (
     DeviceId,
     Metadata,
     Name,
+    Quota,
     Slug,
     Tags,
     example,
@@ -51,6 +52,7 @@ DEVICE: dict[str, Any] = {
     "stage": "pilot",
     "tags": ["roof"],
     "metadata": {"serial": "SN-0042"},
+    "values_per_second": 20.0,
 }
 SHOWN: dict[str, Any] = {
     **DEVICE,
@@ -75,6 +77,7 @@ class NewDevice(Body):
     stage: ServingStage = "prototype"
     tags: Tags = Field(default_factory=list)
     metadata: Metadata = Field(default_factory=dict)
+    values_per_second: Quota | None = None
 
 
 class DeviceChanges(Body):
@@ -87,6 +90,7 @@ class DeviceChanges(Body):
     stage: ServingStage = unset()
     tags: Tags = unset()
     metadata: Metadata = unset()
+    values_per_second: Quota | None = None
 
 
 class Device(Answer):
@@ -102,6 +106,7 @@ class Device(Answer):
     tags: list[str]
     metadata: dict[str, Any]
     attributes: dict[str, Any]
+    values_per_second: float | None
     created_at: datetime
     changed_at: datetime
     retired_at: datetime | None

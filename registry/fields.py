@@ -127,6 +127,10 @@ Unit = Annotated[
     ONE_LINE,
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Quota = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False, description="values per second on average; null: no quota"),
+]
 Tag = Annotated[str, Field(min_length=1, max_length=64), ONE_LINE]
 Tags = Annotated[list[Tag], Field(max_length=32), AfterValidator(distinct)]
 Metadata = Annotated[

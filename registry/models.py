@@ -25,6 +25,7 @@ from storage.rows import Connection, Row
 router = APIRouter(prefix="/models", tags=["models"])
 
 MetricKind = Literal["number", "boolean", "text", "object"]
+OutOfRange = Literal["flag", "reject"]
 METRICS: list[dict[str, Any]] = [
     {
         "metric": "dc_power",
@@ -32,6 +33,7 @@ METRICS: list[dict[str, Any]] = [
         "unit": "kW",
         "minimum": 0.0,
         "maximum": 12.0,
+        "out_of_range": "flag",
     }
 ]
 MODEL: dict[str, Any] = {
@@ -44,7 +46,10 @@ MODEL: dict[str, Any] = {
 
 
 class Metric(Body):
-    """A quantity that devices of the model send, with its plausible range."""
+    """A quantity that devices of the model send, with its plausible range.
+
+    A number outside the range is stored and flagged, or rejected.
+    """
 
     model_config = example(**METRICS[0])
     metric: MetricName
@@ -52,12 +57,23 @@ class Metric(Body):
     unit: Unit | None = None
     minimum: Finite | None = None
     maximum: Finite | None = None
+    out_of_range: OutOfRange = "flag"
 
     @model_validator(mode="after")
     def range_is_one(self) -> Self:
         """Refuse a range that holds nothing."""
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("the minimum is above the maximum")
+        return self
+
+    @model_validator(mode="after")
+    def rejects_something(self) -> Self:
+        """Refuse a rule that would never do anything."""
+        bounded = self.minimum is not None or self.maximum is not None
+        if self.out_of_range == "reject" and not (bounded and self.kind == "number"):
+            raise ValueError(
+                "out_of_range 'reject' is for numbers: give a minimum or a maximum as well"
+            )
         return self
 
 

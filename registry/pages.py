@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from registry.problems import UnprocessableError
+from registry.problems import FieldError, UnprocessableError
 from storage.rows import Row
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -55,25 +55,33 @@ class PageQuery(BaseModel):
         Raises:
             UnprocessableError: it is no cursor of this list.
         """
-        if self.cursor is None:
-            return None
-        try:
-            return TypeAdapter(kind).validate_json(base64.urlsafe_b64decode(self.cursor.encode()))
-        except (binascii.Error, ValidationError) as error:
-            sentence = "this is no cursor of this list: use `next` of its last page as it was"
-            raise UnprocessableError(
-                sentence, [{"parameter": "cursor", "detail": sentence}]
-            ) from error
+        return None if self.cursor is None else key(self.cursor, kind, {"parameter": "cursor"})
 
-    def page(self, rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[str, Any]:
+    def page(self, rows: Sequence[Row], key_of: Callable[[Row], Any]) -> dict[str, Any]:
         """The answer, of ``limit + 1`` rows: the last tells only that there is a next page."""
         items = rows[: self.limit]
-        return {"items": items, "next": cursor(key(items[-1])) if len(rows) > len(items) else None}
+        return {
+            "items": items,
+            "next": cursor(key_of(items[-1])) if len(rows) > len(items) else None,
+        }
 
 
 def cursor(key: Any) -> str:
     """The opaque form of a key."""
     return base64.urlsafe_b64encode(json.dumps(key, default=str).encode()).decode()
+
+
+def key(cursor: str, kind: type[Key], place: FieldError) -> Key:
+    """The key of its opaque form.
+
+    Raises:
+        UnprocessableError: it is none; the error names the place where the cursor was.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(base64.urlsafe_b64decode(cursor.encode()))
+    except (binascii.Error, ValidationError) as error:
+        sentence = "this is no cursor of this list: use `next` of its last page as it was"
+        raise UnprocessableError(sentence, [{**place, "detail": sentence}]) from error
 
 
 def by_id(row: Row) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import structlog
 from paho.mqtt.client import Client
@@ -23,6 +24,7 @@ from registry.problems import UnavailableError
 # The broker disconnects who sends a packet above 1 MiB, and topic and content type count too.
 MAX_PAYLOAD = 1_048_576 - 1024
 MAX_WAITING = 1000
+MAX_TURN = 250
 TIMEOUT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 10
 SHORTEST_PAUSE_SECONDS = 0.1
@@ -56,6 +58,9 @@ class Publisher:
         self._client: Client | None = None
         self._present = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[None]] = {}
+        # Whoever has many messages sends them in turns of MAX_TURN, so that there is always room
+        # for single ones.
+        self.turn = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -67,8 +72,20 @@ class Publisher:
         """How many messages are on their way to the broker."""
         return len(self._waiting)
 
-    async def publish(self, topic: str, payload: bytes, content_type: str | None = None) -> None:
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        content_type: str | None = None,
+        user_properties: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Publish with QoS 1, and return when the broker has the message safe.
+
+        Args:
+            topic: one that the broker's access rules let the registry write.
+            payload: at most ``MAX_PAYLOAD`` bytes.
+            content_type: of the payload; None says nothing of it.
+            user_properties: of MQTT 5, by name.
 
         Raises:
             UnavailableError: the broker is away, or did not take it.
@@ -77,6 +94,8 @@ class Publisher:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
         if content_type:
             properties.ContentType = content_type
+        if user_properties:
+            properties.UserProperty = list(user_properties.items())
         sent = client.publish(topic, payload, qos=1, properties=properties)
         taken = self._waiting[sent.mid] = asyncio.get_running_loop().create_future()
         try:

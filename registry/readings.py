@@ -1,8 +1,7 @@
-"""What devices have sent: the newest values, ranges of readings, and what was rejected."""
+"""What devices have sent: the newest values, and ranges of readings."""
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,27 +17,38 @@ from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/devices/{device_id}", tags=["telemetry"])
 
+Flag = Literal["below-range", "above-range"]
+
 
 class Latest(Answer):
     """The newest value of a metric: a number (a boolean is 0 or 1), or a state's JSON."""
 
     model_config = example(
-        metric="dc_power", ts="2026-03-02T10:15:00Z", value=4.21, unit="kW", kind="number"
+        metric="dc_power",
+        ts="2026-03-02T10:15:00Z",
+        value=4.21,
+        unit="kW",
+        kind="number",
+        flag=None,
     )
     metric: str
     ts: datetime
     value: Any
     unit: str | None
     kind: MetricKind
+    flag: Flag | None
 
 
 class Reading(Answer):
-    """A number at a time."""
+    """A number at a time; the flag tells that it is outside the range that the model gives."""
 
-    model_config = example(metric="dc_power", ts="2026-03-02T10:15:00Z", value=4.21)
+    model_config = example(
+        metric="dc_power", ts="2026-03-02T10:15:00Z", value=14.21, flag="above-range"
+    )
     metric: str
     ts: datetime
     value: float
+    flag: Flag | None
 
 
 class State(Answer):
@@ -48,29 +58,6 @@ class State(Answer):
     metric: str
     ts: datetime
     value: Any
-
-
-class Rejection(Answer):
-    """A message, or a part of one, that was not stored; the payload is its first 1,024 bytes."""
-
-    model_config = example(
-        id=5,
-        ts="2026-03-02T10:15:00Z",
-        topic="devices/sunny-roof-1/telemetry",
-        reason="not-a-number",
-        detail="'power' is NaN, which is no number",
-        payload='{"power": NaN}',
-        encoding="utf-8",
-        size=14,
-    )
-    id: int
-    ts: datetime
-    topic: str
-    reason: str
-    detail: str
-    payload: str
-    encoding: Literal["utf-8", "base64"]
-    size: int
 
 
 class LatestQuery(PageQuery):
@@ -86,12 +73,6 @@ class HistoryQuery(PageQuery):
     start: AwareDatetime | None = Field(None, alias="from", description="the first time")
     end: AwareDatetime | None = Field(None, alias="to", description="the end, itself left out")
     limit: int = Field(1000, ge=1, le=10_000, description="items on a page")
-
-
-class RejectionQuery(PageQuery):
-    """Which rejections."""
-
-    start: AwareDatetime | None = Field(None, alias="from", description="none before this time")
 
 
 @router.get("/latest", response_model=Page[Latest])
@@ -136,24 +117,3 @@ async def history(
         query.limit + 1,
     )
     return query.page(rows, lambda row: row["ts"].isoformat())
-
-
-@router.get("/rejections", response_model=Page[Rejection])
-async def list_rejections(
-    query: Annotated[RejectionQuery, Query()], device: ReadableDevice, connection: Database
-) -> Row:
-    """List what was not stored of the device's messages, the newest first."""
-    after = query.after(tuple[AwareDatetime, int])
-    rows = await telemetry_queries.rejections(
-        connection, device["id"], query.start, after, query.limit + 1
-    )
-    page = query.page(rows, lambda row: [row["ts"].isoformat(), row["id"]])
-    return {**page, "items": [{**row, **shown(row["payload"])} for row in page["items"]]}
-
-
-def shown(payload: bytes) -> dict[str, str]:
-    """The payload as text, in base64 where it is none."""
-    try:
-        return {"payload": payload.decode(), "encoding": "utf-8"}
-    except UnicodeDecodeError:
-        return {"payload": base64.b64encode(payload).decode(), "encoding": "base64"}

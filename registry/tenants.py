@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, status
 
-from registry.access import Administrator, Database, OwnedTenant, ReadableTenant, SignedIn
-from registry.fields import Answer, Body, Name, Slug, example, unset
+from registry.access import Administrator, Database, Person, ReadableTenant, SignedIn
+from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ForbiddenError
 from storage import tenants
@@ -22,6 +22,7 @@ TENANT: dict[str, Any] = {
     "name": "Sunny Cells Lda",
     "kind": "startup",
     "park_id": "cimahi",
+    "values_per_second": 500.0,
 }
 
 
@@ -33,25 +34,31 @@ class NewTenant(Body):
     name: Name
     kind: TenantKind
     park_id: Slug | None = None
+    values_per_second: Quota | None = None
 
 
 class TenantChanges(Body):
-    """What is to be another; the rest stays. The home park is for administrators to give."""
+    """What is to be another; the rest stays.
+
+    The home park is for administrators to give, the quota for them and the home park's manager.
+    """
 
     model_config = example(name="Sunny Cells SA", kind="industry")
     name: Name = unset()
     kind: TenantKind = unset()
     park_id: Slug | None = None
+    values_per_second: Quota | None = None
 
 
 class Tenant(Answer):
-    """An organisation that owns devices."""
+    """An organisation that owns devices; its quota is for all of them together."""
 
     model_config = example(**TENANT, created_at="2026-03-01T09:00:00Z")
     id: str
     name: str
     kind: TenantKind
     park_id: str | None
+    values_per_second: float | None
     created_at: datetime
 
 
@@ -84,12 +91,23 @@ async def show_tenant(tenant: ReadableTenant) -> Row:
     return tenant
 
 
-@router.patch("/{tenant_id}", response_model=Tenant)
-async def change_tenant(
-    body: TenantChanges, tenant: OwnedTenant, connection: Database, person: SignedIn
-) -> Row:
-    """Change a tenant."""
-    if "park_id" in body.model_fields_set and not person.is_admin:
+def require_may_change(person: Person, tenant: Row, fields: set[str]) -> None:
+    """Return only if the person may change each of the fields of the tenant."""
+    if "park_id" in fields and not person.is_admin:
         # It decides which park's people see the tenant's devices.
         raise ForbiddenError("only an administrator may give a tenant another home park")
+    if "values_per_second" in fields and not person.sets_quota_of(tenant):
+        raise ForbiddenError(
+            "only the manager of its home park, or an administrator, may change a tenant's quota"
+        )
+    if fields != {"values_per_second"} and not person.owns(tenant["id"]):
+        raise ForbiddenError("only an owner of the tenant may change it")
+
+
+@router.patch("/{tenant_id}", response_model=Tenant)
+async def change_tenant(
+    body: TenantChanges, tenant: ReadableTenant, connection: Database, person: SignedIn
+) -> Row:
+    """Change a tenant."""
+    require_may_change(person, tenant, body.model_fields_set)
     return await tenants.change_tenant(connection, tenant["id"], body.changes())

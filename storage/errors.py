@@ -29,3 +29,11 @@ def is_permanent(error: psycopg.Error) -> bool:
     """
     state = error.sqlstate or ""
     return state[:2] in PERMANENT_CLASSES or state in PERMANENT_STATES
+
+
+def is_conflict(error: psycopg.Error) -> bool:
+    """Whether two transactions stood in each other's way, so that this one has to be repeated.
+
+    Source: PostgreSQL 18 documentation, 13.5: class 40, above all ``40001`` and ``40P01``.
+    """
+    return (error.sqlstate or "").startswith("40")

@@ -1,4 +1,4 @@
-"""Readings, the newest of each series, and what was rejected."""
+"""Readings, and the newest of each series."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def latest(
     """The newest reading or state of each metric, by the metrics' names.
 
     Returns:
-        ``metric, ts, value, unit, kind``; the value is a number, or the state's JSON.
+        ``metric, ts, value, unit, kind, flag``; the value is a number, or the state's JSON.
     """
     parameters = {"device_id": device_id, "after": after, "limit": limit}
     return await every(connection, QUERIES["latest"], parameters)
@@ -39,7 +39,8 @@ async def history(
     """Readings or states of a series from ``start`` until before ``end``, in the order of time.
 
     Returns:
-        ``metric, ts, value``; none for a metric that the device never sent.
+        ``metric, ts, value``, and ``flag`` of readings; none for a metric that the device never
+        sent.
     """
     key = {"device_id": device_id, "metric": metric}
     series = await first(connection, QUERIES["series"], key)
@@ -54,26 +55,3 @@ async def history(
         "limit": limit,
     }
     return await every(connection, QUERIES[kind], parameters)
-
-
-async def rejections(
-    connection: Connection,
-    device_id: str,
-    start: datetime | None,
-    after: tuple[datetime, int] | None,
-    limit: int,
-) -> list[Row]:
-    """What was not stored of a device's messages since ``start``, the newest first.
-
-    Returns:
-        ``id, ts, topic, reason, detail, payload, size``; the payload is its first 1,024 bytes.
-    """
-    after_ts, after_id = after or (None, None)
-    parameters = {
-        "device_id": device_id,
-        "start": start,
-        "after_ts": after_ts,
-        "after_id": after_id,
-        "limit": limit,
-    }
-    return await every(connection, QUERIES["rejections"], parameters)

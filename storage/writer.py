@@ -43,11 +43,14 @@ class Readings:
         series: (n,) int32, ids of the table ``series``.
         ts: (n,) int64, µs since 1970.
         value: (n,) float64, finite.
+        flag: (n,) int8, -1 below and 1 above the range of the device's model, 0 inside; None
+            where all are inside.
     """
 
     series: NDArray[np.int32]
     ts: NDArray[np.int64]
     value: NDArray[np.float64]
+    flag: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -59,7 +62,27 @@ class Readings:
             np.concatenate([part.series for part in parts]),
             np.concatenate([part.ts for part in parts]),
             np.concatenate([part.value for part in parts]),
+            None
+            if all(part.flag is None for part in parts)
+            else np.concatenate([part.flags() for part in parts]),
         )
+
+    def flags(self) -> NDArray[np.int8]:
+        """(n,) int8, whether there are any or not."""
+        return np.zeros(len(self), np.int8) if self.flag is None else self.flag
+
+    def at(self, rows: NDArray[np.intp]) -> Readings:
+        """The rows at these indices."""
+        return Readings(
+            self.series[rows],
+            self.ts[rows],
+            self.value[rows],
+            None if self.flag is None else self.flag[rows],
+        )
+
+    def without(self, rows: NDArray[np.intp]) -> Readings:
+        """All rows but those at these indices."""
+        return self.at(np.delete(np.arange(len(self)), rows))
 
     def in_key_order(self) -> Readings:
         """Sorted by series and time, the first of each key only.
@@ -70,13 +93,22 @@ class Readings:
         series, ts = self.series[order], self.ts[order]
         first = np.ones(len(order), dtype=bool)
         first[1:] = (series[1:] != series[:-1]) | (ts[1:] != ts[:-1])
-        return Readings(series[first], ts[first], self.value[order][first])
+        return self.at(order[first])
 
     def newest(self) -> Readings:
         """The newest reading of each series; for columns in key order."""
         last = np.ones(len(self), dtype=bool)
         last[:-1] = self.series[1:] != self.series[:-1]
-        return Readings(self.series[last], self.ts[last], self.value[last])
+        return self.at(np.flatnonzero(last))
+
+    def outside(self) -> dict[str, list[int]]:
+        """The flagged rows, as parameters of a query."""
+        rows = self.at(np.flatnonzero(self.flags()))
+        return {
+            "series": rows.series.tolist(),
+            "ts": rows.ts.tolist(),
+            "above": (rows.flags() > 0).tolist(),
+        }
 
     def copy_format(self) -> bytes:
         """The rows as COPY BINARY expects them."""
@@ -91,7 +123,7 @@ class Readings:
 
 
 def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
-    """Store what is not stored yet, and note the newest of each series.
+    """Store what is not stored yet, with its flags, and note the newest of each series.
 
     Args:
         connection: in a transaction, or in autocommit mode.
@@ -108,10 +140,13 @@ def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
             # Nearly every batch is new: straight in, and only a duplicate takes the longer way.
             with connection.transaction():
                 stored = copy(connection, QUERIES["copy_readings"], rows)
+                if rows.flag is not None:
+                    connection.execute(QUERIES["store_flags"], rows.outside())
         except UniqueViolation:
             connection.execute(QUERIES["create_staging"])
             copy(connection, QUERIES["copy_staging"], rows)
-            stored = connection.execute(QUERIES["insert_staged"]).rowcount
+            counted = connection.execute(QUERIES["insert_staged"], rows.outside()).fetchone()
+            stored = int(counted[0]) if counted else 0
             connection.execute(QUERIES["empty_staging"])
         newest = rows.newest()
         connection.execute(

@@ -25,6 +25,10 @@ class Reason(StrEnum):
     BAD_TOPIC = "bad-topic"
     BAD_STATUS = "bad-status"
     UNKNOWN_DEVICE = "unknown-device"
+    OUT_OF_RANGE = "out-of-range"
+    WRONG_KIND = "wrong-kind"
+    WRONG_UNIT = "wrong-unit"
+    QUOTA = "quota"
     REFUSED_BY_STORAGE = "refused-by-storage"
 
 

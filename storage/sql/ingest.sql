@@ -1,19 +1,27 @@
 -- register_series --
--- Series of known devices that are not there yet, with the unit that the device's model gives,
--- else the one of the message.
+-- Series of known devices that are not there yet, with the kind and unit that the device's model
+-- gives, else those of the message. Only what is missing is inserted: a row that meets a conflict
+-- costs a number all the same, and the numbers are not endless.
 INSERT INTO series (device_id, metric, kind, unit)
-SELECT d.id, new.metric, new.kind, coalesce(m.unit, new.unit)
+SELECT d.id, new.metric, coalesce(m.kind, new.kind), coalesce(m.unit, new.unit)
 FROM unnest(%(devices)s::text[], %(metrics)s::text[], %(kinds)s::text[], %(units)s::text[])
      AS new (device, metric, kind, unit)
 JOIN devices d ON d.id = new.device
 LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = new.metric
+WHERE NOT EXISTS (SELECT FROM series s WHERE s.device_id = d.id AND s.metric = new.metric)
+ORDER BY d.id, new.metric
 ON CONFLICT DO NOTHING
 
 -- find_series --
-SELECT s.device_id, s.metric, s.id
+SELECT s.device_id, s.metric, s.id, m.model_id AS model, m.kind, m.unit, m.minimum, m.maximum,
+       m.out_of_range, d.values_per_second AS device_rate, d.tenant_id,
+       t.values_per_second AS tenant_rate
 FROM series s
 JOIN unnest(%(devices)s::text[], %(metrics)s::text[]) AS wanted (device, metric)
   ON s.device_id = wanted.device AND s.metric = wanted.metric
+JOIN devices d ON d.id = s.device_id
+JOIN tenants t ON t.id = d.tenant_id
+LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = s.metric
 
 -- store_states --
 -- Of two states with one key the first counts; the newest of each series is noted beside it.
@@ -22,7 +30,7 @@ WITH given AS (
     FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(value)s::text[]) AS new (series, ts, value)
 ), stored AS (
     INSERT INTO states (series_id, ts, value)
-    SELECT series, ts, value FROM given
+    SELECT series, ts, value FROM given ORDER BY series, ts
     ON CONFLICT DO NOTHING
     RETURNING series_id, ts, value
 ), noted AS (
@@ -35,22 +43,56 @@ WITH given AS (
 SELECT count(*) FROM stored
 
 -- store_rejections --
-INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
-SELECT to_timestamp(0) + ts * interval '1 microsecond', device, topic, reason, detail, payload, size
+-- A message that is stored again after a crash gives the same row. One that was replayed and
+-- fails again is open again.
+INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, content_type)
+SELECT DISTINCT ON (device, at, topic, reason)
+       at, device, topic, reason, detail, payload, size, content_type
 FROM unnest(%(ts)s::bigint[], %(device)s::text[], %(topic)s::text[], %(reason)s::text[],
-            %(detail)s::text[], %(payload)s::bytea[], %(size)s::int[])
-     AS new (ts, device, topic, reason, detail, payload, size)
+            %(detail)s::text[], %(payload)b::bytea[], %(size)s::int[], %(content_type)s::text[])
+     AS new (ts, device, topic, reason, detail, payload, size, content_type),
+     LATERAL (SELECT to_timestamp(0) + ts * interval '1 microsecond' AS at) arrival
+ORDER BY device, at, topic, reason
+ON CONFLICT (device_id, ts, topic, reason) DO UPDATE
+SET replayed_at = NULL, detail = excluded.detail
+
+-- known_devices --
+SELECT id FROM devices WHERE id = ANY(%(devices)s)
+
+-- lock_devices --
+SELECT FROM devices WHERE id = ANY(%(devices)s) ORDER BY id FOR NO KEY UPDATE
 
 -- merge_attributes --
-UPDATE devices SET attributes = attributes || %(attributes)s::jsonb WHERE id = %(device)s
+-- Each attribute has the arrival of its message beside it: only what is newer, or the same again,
+-- goes in. The rows are locked by the statement before, so this one sees what other writers wrote.
+UPDATE devices d
+SET attributes = d.attributes || newer.attributes,
+    attributes_at = d.attributes_at || newer.arrivals
+FROM (
+    SELECT given.device, jsonb_object_agg(key, given.attributes -> key) AS attributes,
+           jsonb_object_agg(key, arrival) AS arrivals
+    FROM unnest(%(devices)s::text[], %(attributes)s::jsonb[], %(arrivals)s::jsonb[])
+         AS given (device, attributes, arrivals)
+    JOIN devices had ON had.id = given.device
+    CROSS JOIN jsonb_each(given.arrivals) AS new (key, arrival)
+    WHERE coalesce((had.attributes_at -> key)::bigint <= arrival::bigint, true)
+    GROUP BY given.device
+) newer
+WHERE d.id = newer.device
 
--- note_status --
-INSERT INTO device_activity (device_id, last_seen, online, online_changed_at)
-SELECT id, %(at)s, %(online)s, %(at)s FROM devices WHERE id = %(device)s
+-- note_statuses --
+-- An older message that is stored later changes nothing.
+INSERT INTO device_activity (device_id, last_seen, online, online_changed_at, status_at)
+SELECT device, at, online, at, at
+FROM unnest(%(devices)s::text[], %(ts)s::bigint[], %(online)s::bool[]) AS new (device, ts, online),
+     LATERAL (SELECT to_timestamp(0) + ts * interval '1 microsecond' AS at) arrival
+ORDER BY device
 ON CONFLICT (device_id) DO UPDATE
-SET online = excluded.online, last_seen = greatest(device_activity.last_seen, excluded.last_seen),
+SET online = excluded.online, status_at = excluded.status_at,
+    last_seen = greatest(device_activity.last_seen, excluded.last_seen),
     online_changed_at = CASE WHEN device_activity.online IS DISTINCT FROM excluded.online
         THEN excluded.online_changed_at ELSE device_activity.online_changed_at END
+WHERE device_activity.status_at IS NULL OR device_activity.status_at < excluded.status_at
 
 -- note_activity --
 INSERT INTO device_activity (device_id, last_seen)

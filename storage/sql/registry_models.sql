@@ -6,10 +6,11 @@ WITH added AS (
     VALUES (%(id)s, %(tenant_id)s, %(name)s, %(description)s)
     RETURNING *
 ), metrics AS (
-    INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum)
-    SELECT added.id, m.metric, m.kind, m.unit, m.minimum, m.maximum
+    INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range)
+    SELECT added.id, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range
     FROM added, jsonb_to_recordset(%(metrics)s)
-        AS m (metric text, kind text, unit text, minimum float8, maximum float8)
+        AS m (metric text, kind text, unit text, minimum float8, maximum float8,
+              out_of_range text)
 )
 SELECT *, %(metrics)s AS metrics FROM added;
 
@@ -40,7 +41,7 @@ WHERE m.id = %(id)s;
 DELETE FROM model_metrics WHERE model_id = %(id)s;
 
 -- add_metrics --
-INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum)
-SELECT %(id)s, m.metric, m.kind, m.unit, m.minimum, m.maximum
+INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range)
+SELECT %(id)s, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range
 FROM jsonb_to_recordset(%(metrics)s)
-    AS m (metric text, kind text, unit text, minimum float8, maximum float8);
+    AS m (metric text, kind text, unit text, minimum float8, maximum float8, out_of_range text);

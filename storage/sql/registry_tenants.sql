@@ -1,8 +1,8 @@
 -- Tenants: seen by their people, by the people of their home park, and by administrators.
 
 -- create_tenant --
-INSERT INTO tenants (id, name, kind, park_id)
-VALUES (%(id)s, %(name)s, %(kind)s, %(park_id)s)
+INSERT INTO tenants (id, name, kind, park_id, values_per_second)
+VALUES (%(id)s, %(name)s, %(kind)s, %(park_id)s, %(values_per_second)s)
 RETURNING *;
 
 -- tenants --
@@ -20,8 +20,9 @@ WHERE id = %(id)s
 
 -- change_tenant --
 UPDATE tenants t
-SET (name, kind, park_id) = (
-    SELECT n.name, n.kind, n.park_id FROM jsonb_populate_record(t, %(changes)s) n
+SET (name, kind, park_id, values_per_second) = (
+    SELECT n.name, n.kind, n.park_id, n.values_per_second
+    FROM jsonb_populate_record(t, %(changes)s) n
 )
 WHERE t.id = %(id)s
 RETURNING *;

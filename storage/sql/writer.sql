@@ -8,10 +8,29 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staging (LIKE readings)
 COPY staging (series_id, ts, value) FROM STDIN (FORMAT binary)
 
 -- insert_staged --
-INSERT INTO readings SELECT * FROM staging ON CONFLICT DO NOTHING
+-- Only what is stored now is flagged: of two readings with one key the first counts.
+WITH stored AS (
+    INSERT INTO readings SELECT * FROM staging ON CONFLICT DO NOTHING RETURNING series_id, ts
+), flagged AS (
+    INSERT INTO flags (series_id, ts, flag)
+    SELECT series_id, ts, CASE WHEN above THEN 'above-range' ELSE 'below-range' END
+    FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(above)s::bool[])
+         AS outside (series, at, above)
+    JOIN stored ON series_id = series AND ts = to_timestamp(0) + at * interval '1 microsecond'
+    ORDER BY series_id, ts
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM stored
 
 -- empty_staging --
 TRUNCATE staging
+
+-- store_flags --
+INSERT INTO flags (series_id, ts, flag)
+SELECT series, to_timestamp(0) + at * interval '1 microsecond',
+       CASE WHEN above THEN 'above-range' ELSE 'below-range' END
+FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(above)s::bool[]) AS outside (series, at, above)
+ON CONFLICT DO NOTHING
 
 -- note_newest_readings --
 -- A late reading never replaces a newer one. Rows come in order of the key, so that two writers

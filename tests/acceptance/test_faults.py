@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from broker.payloads import decode
-from storage.ingest import PAYLOAD_KEPT
+from storage.ingest import kept
 from tests.faults.account import Account, Found, Refused
 from tests.faults.messages import KINDS, Message, message
 from tests.faults.plan import TROUBLES, VICTIMS, plan
@@ -32,7 +32,7 @@ def test_a_seed_repeats_its_faults_and_all_kinds_come() -> None:
 
 def rows(sent: Message) -> tuple[Found, Refused]:
     """The rows that the database ought to have of a message."""
-    reasons = {sent.payload[:PAYLOAD_KEPT]: Counter([str(sent.reason)])} if sent.reason else {}
+    reasons = {kept(sent.payload): Counter([str(sent.reason)])} if sent.reason else {}
     return {key: (value, 1) for key, value in sent.stored.items()}, reasons
 
 
@@ -67,5 +67,5 @@ def test_the_account_notices_everything_that_is_missing_or_wrong() -> None:
             found, _ = rows(sent)
             assert len(judged(sent, found, {}).lost) == 1
         found, _ = rows(sent)
-        surprise = {sent.payload[:PAYLOAD_KEPT]: Counter(["refused-by-storage"])}
+        surprise = {kept(sent.payload): Counter(["refused-by-storage"])}
         assert len(judged(sent, found, surprise).strange) == 1

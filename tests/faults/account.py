@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from storage.ingest import PAYLOAD_KEPT
+from storage.ingest import kept
 from tests.faults.ledger import Entries
 from tests.faults.messages import Message, message
 
@@ -102,7 +102,7 @@ class Account:
             key for key, value in sent.stored.items() if found.get(key, (None, 0))[0] != value
         ]
         expected = {str(sent.reason)} if sent.reason else set()
-        reasons = set(refused.get(sent.payload[:PAYLOAD_KEPT], ()))
+        reasons = set(refused.get(kept(sent.payload), ()))
         if reasons - expected:
             self.strange.append(f"{name} is rejected as {', '.join(sorted(reasons - expected))}")
         elif missing or reasons != expected:
@@ -121,7 +121,7 @@ def forget(sent: Message, found: Found, refused: Refused) -> None:
     """Take the rows of a message away: what remains at the end belongs to none."""
     for key in sent.stored:
         found.pop(key, None)
-    refused.pop(sent.payload[:PAYLOAD_KEPT], None)
+    refused.pop(kept(sent.payload), None)
 
 
 def rows_of(connection: psycopg.Connection, device: str) -> Found:

@@ -15,7 +15,7 @@ from broker.payloads import Reason
 SPACING_MS = 10
 SAMPLES = 8
 DAY_MS = 86_400_000
-# Longer than what a rejection keeps of a payload.
+# Longer than what a rejection shows of a payload.
 FILLER = "x" * 1200
 
 # (metric, µs since 1970) → value; a text is a state.

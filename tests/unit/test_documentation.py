@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 import ingest.settings
 import registry.settings
 import stack.settings
+from broker.payloads import Reason
 from cli.environment import BrokerSettings, MigrateSettings
 from cli.main import app
 
@@ -75,6 +76,19 @@ def test_every_command_that_lists_speaks_json() -> None:
     assert len(lists) > 5
     for words in lists:
         assert any("--json" in parameter.opts for parameter in COMMANDS[words].params), words
+
+
+def test_every_reason_of_a_rejection_is_explained() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \|(.*)\|$", (ROOT / "docs/api.md").read_text(), re.MULTILINE
+    )
+    explained = {reason: [cell.strip() for cell in cells.split("|")] for reason, cells in rows}
+    assert set(explained) == {str(reason) for reason in Reason}
+    for reason, cells in explained.items():
+        meaning, remedy, replay = cells
+        assert meaning, reason
+        assert remedy, reason
+        assert re.match(r"yes|no\b", replay), reason
 
 
 def test_every_dependency_is_pinned_without_naming_a_host() -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from paho.mqtt.client import MQTTMessage
 
 from broker.config import INGEST_USER, REGISTRY_USER
 from cli.api import Api
@@ -126,6 +128,19 @@ def wired(
         yield running
 
 
+@pytest.fixture
+def heard(broker: RunningBroker) -> Iterator[list[MQTTMessage]]:
+    """What a subscriber of the broker receives."""
+    messages: list[MQTTMessage] = []
+    with broker.client("_ingest", USERS["_ingest"]) as client:
+        subscribed: list[object] = []
+        client.on_subscribe = lambda *event: subscribed.append(event)
+        client.on_message = lambda _c, _u, message: messages.append(message)
+        client.subscribe([("devices/+/telemetry", 1), ("devices/+/attributes", 1)])
+        wait_until(lambda: subscribed, "the subscription")
+        yield messages
+
+
 @dataclass
 class World:
     """Two parks, three tenants, a device in each tenant, and people of every role.
@@ -186,3 +201,34 @@ def world(connection: psycopg.Connection) -> World:
             )
         tokens[name] = issue_token(connection, row[0], "test")
     return World(tokens, ids)
+
+
+def reject(
+    connection: psycopg.Connection,
+    ts: datetime,
+    *,
+    device: str = "sunny-1",
+    topic: str | None = None,
+    reason: str = "quota",
+    detail: str = "that is why",
+    payload: bytes = b"{}",
+    size: int | None = None,
+    content_type: str | None = None,
+    replayed_at: datetime | None = None,
+) -> None:
+    """Put a rejection into the database; without a size the payload is kept whole."""
+    connection.execute(
+        "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, "
+        "content_type, replayed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            ts,
+            device,
+            topic or f"devices/{device}/telemetry",
+            reason,
+            detail,
+            payload,
+            len(payload) if size is None else size,
+            content_type,
+            replayed_at,
+        ],
+    )

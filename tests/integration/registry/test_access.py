@@ -42,7 +42,7 @@ def test_no_route_is_hidden_from_the_walk(registry: RunningRegistry) -> None:
             if not getattr(inner, "include_in_schema", False):
                 hidden.add(getattr(inner, "path", ""))
     assert hidden == {"/docs", "/api/v1/openapi.json", "/docs/files"}
-    assert len(list(operations(registry))) == 39
+    assert len(list(operations(registry))) == 42
 
 
 def test_every_route_refuses_anonymous(registry: RunningRegistry, world: World) -> None:
@@ -138,7 +138,7 @@ def test_a_list_of_tenants_shows_only_what_one_may_see(
 
 
 # Who may do what with a device of Sunny: the status of the answer.
-Action = tuple[str, str, dict[str, str] | None]
+Action = tuple[str, str, dict[str, object] | None]
 READ: Action = ("GET", "devices/sunny-1", None)
 SECRETS: Action = ("GET", "devices/sunny-1/secrets", None)
 ISSUE: Action = ("POST", "devices/sunny-1/secrets", {})
@@ -152,23 +152,55 @@ PARK: Action = ("PATCH", "parks/porto", {"name": "Porto North"})
 LAB: Action = ("POST", "labs", {"id": "new-lab", "park_id": "porto", "name": "New"})
 NEW_PARK: Action = ("POST", "parks", {"id": "goa", "name": "Goa", "time_zone": "Asia/Kolkata"})
 NEW_USER: Action = ("POST", "users", {"email": "new@example.org", "name": "New"})
+QUOTA: Action = ("PATCH", "tenants/sunny", {"values_per_second": 5})
+NO_QUOTA: Action = ("PATCH", "tenants/sunny", {"values_per_second": None})
+QUOTA_AND_NAME: Action = ("PATCH", "tenants/sunny", {"values_per_second": 5, "name": "New"})
+DEVICE_QUOTA: Action = ("PATCH", "devices/sunny-1", {"values_per_second": 5})
 RETIRE: Action = ("POST", "devices/sunny-1/retire", None)
 ACTIONS = [
-    READ, SECRETS, ISSUE, CHANGE, CREATE, MODEL, MEMBER, TENANT, MOVE, PARK, LAB, NEW_PARK,
-    NEW_USER, RETIRE,
+    READ, SECRETS, ISSUE, CHANGE, CREATE, MODEL, MEMBER, TENANT, QUOTA, NO_QUOTA, QUOTA_AND_NAME,
+    DEVICE_QUOTA, MOVE, PARK, LAB, NEW_PARK, NEW_USER, RETIRE,
 ]  # fmt: skip
 ALLOWED = {
-    # read, secrets, issue, change, create, model, member, tenant, move, park, lab, new park, user
-    "admin": [200, 200, 201, 200, 201, 201, 201, 200, 200, 200, 201, 201, 201, 200],
-    "owner": [200, 200, 201, 200, 201, 201, 201, 200, 403, 403, 403, 403, 403, 200],
-    "member": [200, 200, 201, 200, 201, 201, 404, 403, 403, 403, 403, 403, 403, 200],
-    "manager": [200, 403, 403, 403, 403, 403, 404, 403, 403, 200, 201, 403, 403, 403],
-    "mentor": [200, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403, 403, 403],
-    "viewer": [200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
-    "visitor": [200, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403, 403, 403],
-    "stranger": [404, 404, 404, 404, 422, 422, 404, 404, 404, 403, 403, 403, 403, 404],
-    "nobody": [404, 404, 404, 404, 422, 422, 404, 404, 404, 403, 403, 403, 403, 404],
-}
+    # read, secrets, issue, change, create, model, member, tenant, the four of quotas,
+    # move, park, lab, new park, user, retire
+    "admin": [
+        200, 200, 201, 200, 201, 201, 201, 200, 200, 200, 200, 200,
+        200, 200, 201, 201, 201, 200,
+    ],
+    "owner": [
+        200, 200, 201, 200, 201, 201, 201, 200, 403, 403, 403, 200,
+        403, 403, 403, 403, 403, 200,
+    ],
+    "member": [
+        200, 200, 201, 200, 201, 201, 404, 403, 403, 403, 403, 200,
+        403, 403, 403, 403, 403, 200,
+    ],
+    "manager": [
+        200, 403, 403, 403, 403, 403, 404, 403, 200, 200, 403, 403,
+        403, 200, 201, 403, 403, 403,
+    ],
+    "mentor": [
+        200, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403,
+        403, 403, 403, 403, 403, 403,
+    ],
+    "viewer": [
+        200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403,
+        403, 403, 403, 403, 403, 403,
+    ],
+    "visitor": [
+        200, 403, 403, 403, 403, 403, 404, 403, 403, 403, 403, 403,
+        403, 403, 403, 403, 403, 403,
+    ],
+    "stranger": [
+        404, 404, 404, 404, 422, 422, 404, 404, 404, 404, 404, 404,
+        404, 403, 403, 403, 403, 404,
+    ],
+    "nobody": [
+        404, 404, 404, 404, 422, 422, 404, 404, 404, 404, 404, 404,
+        404, 403, 403, 403, 403, 404,
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ALLOWED)

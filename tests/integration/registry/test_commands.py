@@ -3,16 +3,19 @@
 import json
 import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import typer
+from paho.mqtt.client import MQTTMessage
 from typer.testing import CliRunner, Result
 
-from cli import devices, organisations
-from tests.integration.registry.conftest import RunningRegistry, World
+from cli import devices, models, organisations, rejections
+from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.parts import RunningBroker, RunningIngest, wait_until
 
 Command = Callable[..., Result]
@@ -21,7 +24,9 @@ app = typer.Typer()
 app.add_typer(devices.app, name="device")
 app.command()(devices.tail)
 app.command()(organisations.login)
-for name in ("park", "lab", "tenant", "model", "user", "token"):
+app.add_typer(models.app, name="model")
+app.add_typer(rejections.app, name="rejections")
+for name in ("park", "lab", "tenant", "user", "token"):
     app.add_typer(getattr(organisations, name), name=name)
 
 
@@ -83,6 +88,152 @@ def test_a_device_is_changed(run: Command, world: World) -> None:
     )
     run("device set guest-1", 2)
     run("device set guest-1 --metadata nonsense", 2)
+
+
+def test_a_quota_is_given_and_taken_away(run: Command, world: World) -> None:
+    run("tenant add cloud Cloud --values-per-second 100")
+    run("tenant set sunny --values-per-second 0.5 --kind industry")
+    shown = json.loads(run("tenant show sunny --json").output)
+    assert (shown["values_per_second"], shown["kind"], shown["name"]) == (0.5, "industry", "Sunny")
+    quotas = {t["id"]: t["values_per_second"] for t in json.loads(run("tenant list --json").output)}
+    assert quotas == {"cloud": 100, "guest": None, "other": None, "sunny": 0.5}
+    run('tenant set sunny --values-per-second ""')
+    assert json.loads(run("tenant show sunny --json").output)["values_per_second"] is None
+    run("device add Two --tenant sunny --id sunny-2 --values-per-second 3")
+    run("device set sunny-1 --values-per-second 20")
+    for device, quota in (("sunny-1", 20), ("sunny-2", 3)):
+        shown = json.loads(run(f"device show {device} --json").output)
+        assert shown["values_per_second"] == quota
+    run('device set sunny-1 --values-per-second ""')
+    assert json.loads(run("device show sunny-1 --json").output)["values_per_second"] is None
+
+
+def test_a_quota_that_cannot_be_is_told_by_name(run: Command, world: World) -> None:
+    for command in ("tenant set sunny", "device set sunny-1", "tenant add cloud Cloud"):
+        for text in ("many", "nan", "inf"):
+            assert "is no number" in run(f"{command} --values-per-second {text}", 2).output
+        refused = run(f"{command} --values-per-second -5", 1).output
+        assert "values_per_second: Input should be greater than 0" in refused
+    run("tenant set sunny", 2)
+
+
+def test_a_metric_of_a_model_is_changed_and_the_others_stay(run: Command, world: World) -> None:
+    run("""model add pv PV --metric '{"metric": "power"}' --metric '{"metric": "t"}'""")
+    rule = {"metric": "power", "unit": "kW", "minimum": 0, "out_of_range": "reject"}
+    run(f"model set pv --metric '{json.dumps(rule)}'")
+    shown = json.loads(run("model show pv --json").output)
+    power, t = shown["metrics"]
+    assert power == {**rule, "kind": "number", "maximum": None}
+    assert (t["metric"], t["out_of_range"]) == ("t", "flag")
+    run('model set pv --description "Ten of them"')
+    shown = json.loads(run("model show pv --json").output)
+    assert (shown["description"], shown["name"], len(shown["metrics"])) == ("Ten of them", "PV", 2)
+    run("model set pv", 2)
+    run("model set pv --metric power", 2)
+    run("""model set pv --metric '{"metric": "power", "minimum": NaN}'""", 2)
+    run("model set pv --metric '[]'", 2)
+    bad = run("""model set pv --metric '{"metric": "t", "out_of_range": "reject"}'""", 1).output
+    assert "give a minimum or a maximum" in bad
+
+
+def test_rejections_are_listed_and_counted(
+    run: Command, world: World, connection: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    reject(connection, now, reason="quota", detail="[red]too much[/nothing]")
+    reject(connection, now, reason="bad-time", replayed_at=now)
+    reject(connection, now, device="guest-1", reason="quota")
+
+    def listed(options: str) -> list[tuple[str, str]]:
+        rows = json.loads(run(f"rejections list {options} --json").output)
+        return sorted((row["device_id"], row["reason"]) for row in rows)
+
+    assert listed("") == [("guest-1", "quota"), ("sunny-1", "quota")]
+    assert listed("sunny-1") == [("sunny-1", "quota")]
+    assert listed("sunny-1 --all") == [("sunny-1", "bad-time"), ("sunny-1", "quota")]
+    assert listed("--tenant guest") == [("guest-1", "quota")]
+    assert listed("--park porto --reason bad-time --all") == [("sunny-1", "bad-time")]
+    assert listed("sunny-1 --to 2026-01-01T00:00:00Z") == []
+    assert "[red]too much[/nothing]" in run("rejections list sunny-1").output
+    few = run("rejections list --all --limit 2")
+    assert "these are the newest 2" in few.output
+    assert "these are the newest" not in run("rejections list --all --limit 3").output
+    counted = json.loads(run("rejections summary --json").output)
+    assert [(item["reason"], item["count"]) for item in counted["items"]] == [
+        ("quota", 2),
+        ("bad-time", 1),
+    ]
+    assert "guest-1 (1), sunny-1 (1)" in run("rejections summary").output
+
+
+def test_rejections_are_replayed_until_nothing_remains(
+    wired: RunningRegistry,
+    world: World,
+    connection: psycopg.Connection,
+    heard: list[MQTTMessage],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    run = command(wired, monkeypatch, tmp_path)
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    for number in range(1203):
+        reject(connection, start + timedelta(seconds=number))
+    reject(connection, start, reason="bad-status", topic="devices/sunny-1/status")
+    reject(connection, start - timedelta(seconds=1), reason="too-large", size=70_000)
+    some = run("rejections replay sunny-1 --reason quota --from 2026-03-01T00:20:00Z --json")
+    assert json.loads(some.stdout) == {"replayed": 3, "skipped": 0, "not_kept": 0}
+    rest = run("rejections replay sunny-1").output
+    assert "1,200 messages of sunny-1 were replayed" in rest
+    assert "1 were left out" in rest
+    assert "1 were too long" in rest
+    wait_until(lambda: len(heard) == 1203, "the messages")
+    assert "0 messages" in run("rejections replay sunny-1 --reason quota").output
+    again = run("rejections replay sunny-1 --reason quota --again --json").stdout
+    assert json.loads(again)["replayed"] == 1203
+
+
+def test_a_replay_that_fails_half_way_tells_how_far_it_came(
+    wired: RunningRegistry,
+    broker: RunningBroker,
+    world: World,
+    connection: psycopg.Connection,
+    heard: list[MQTTMessage],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    run = command(wired, monkeypatch, tmp_path)
+    for number in range(1001):
+        reject(connection, datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=number))
+    real_calls = rejections.calls
+
+    def failing(*arguments: Any) -> Iterator[Any]:
+        for answer in real_calls(*arguments):
+            yield answer
+            broker.kill()
+            wait_until(lambda: not wired.app.state.publisher.connected, "the loss is noticed")
+
+    monkeypatch.setattr(rejections, "calls", failing)
+    output = run("rejections replay sunny-1", 1).output
+    assert "1,000 messages of sunny-1 were replayed" in output
+    assert "technopark: the broker does not answer: 0 of 1 messages were replayed" in output
+
+
+def test_a_wrong_question_about_rejections_is_told_in_a_sentence(
+    run: Command, world: World
+) -> None:
+    assert "'clock-ahead'" in run("rejections list --reason bad-luck", 2).output
+    assert "'clock-ahead'" in run("rejections replay sunny-1 --reason bad-luck", 2).output
+    assert "leave DEVICE out" in run("rejections list sunny-1 --tenant sunny", 2).output
+    run("rejections list --limit 0", 2)
+    run("rejections replay", 2)
+    turned = "--from 2026-03-02T00:00:00Z --to 2026-03-01T00:00:00Z"
+    for line in ("list", "summary", "list sunny-1", "replay sunny-1"):
+        assert (
+            "to: this end is before the beginning" in run(f"rejections {line} {turned}", 1).output
+        )
+    assert "no such device" in run("rejections replay not-there", 1).output
+    assert "no such device" in run("rejections list not-there", 1).output
+    assert "0 messages" in run("rejections replay sunny-1 --reason quota").output
 
 
 def test_secrets_are_rotated_and_revoked(run: Command, world: World) -> None:
@@ -202,10 +353,27 @@ def test_tail_prints_each_rejection_once(
     monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
     connection.execute(
         "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size) "
-        "SELECT now(), 'sunny-1', 't', 'bad-time', n::text, '', 0 FROM generate_series(1, 3) n"
+        "SELECT now(), 'sunny-1', n::text, 'bad-time', n::text, '', 0 FROM generate_series(1, 3) n"
     )
     lines = run("tail sunny-1 --rejected --for 0.4").output.splitlines()
     assert [line.split("  ")[1] for line in lines] == [f"bad-time: {n}" for n in (1, 2, 3)]
+
+
+def test_tail_shows_a_value_outside_its_range(
+    run: Command, world: World, connection: psycopg.Connection
+) -> None:
+    connection.execute(
+        "INSERT INTO series (device_id, metric, kind, unit) VALUES "
+        "('sunny-1', 'low', 'number', 'kW'), ('sunny-1', 'usual', 'number', NULL)"
+    )
+    connection.execute("INSERT INTO latest SELECT id, now(), -3 FROM series")
+    connection.execute(
+        "INSERT INTO flags SELECT l.series_id, l.ts, 'below-range' FROM latest l "
+        "JOIN series s ON s.id = l.series_id WHERE s.metric = 'low'"
+    )
+    low, usual = run("tail sunny-1 --for 0").output.splitlines()
+    assert low.endswith("low = -3 kW  ⚠ below range")
+    assert usual.endswith("usual = -3")
 
 
 def test_the_line_that_is_shown_for_a_new_device_works(

@@ -19,6 +19,7 @@ def test_a_device_is_created_shown_and_changed(registry: RunningRegistry, world:
         "stage": "pilot",
         "tags": ["roof", "süd"],
         "metadata": {"serial": "SN-1", "place": {"row": 3}},
+        "values_per_second": 2.5,
     }
     created = registry.admin.post("devices", body)
     assert {name: created[name] for name in body} == body
@@ -33,6 +34,9 @@ def test_a_device_is_created_shown_and_changed(registry: RunningRegistry, world:
         {"a": [1, None]},
     )
     assert (changed["name"], changed["tags"]) == ("Roof 1", ["roof", "süd"])
+    assert changed["values_per_second"] == 2.5
+    unlimited = registry.admin.patch("devices/roof-1", {"values_per_second": None})
+    assert unlimited["values_per_second"] is None
     assert changed["changed_at"] > created["changed_at"]
 
 

@@ -58,10 +58,58 @@ def test_a_tenant_without_a_home_park_is_virtual(registry: RunningRegistry, worl
     assert registry.admin.patch("tenants/cloud", {"park_id": "pune"})["park_id"] == "pune"
 
 
+def test_a_tenant_has_a_quota_until_it_is_taken_away(
+    registry: RunningRegistry, world: World
+) -> None:
+    tenant = {"id": "cloud", "name": "Cloud", "kind": "community", "values_per_second": 0.5}
+    assert registry.admin.post("tenants", tenant)["values_per_second"] == 0.5
+    registry.admin.patch("tenants/cloud", {"name": "Clouds"})
+    assert registry.admin.get("tenants/cloud")["values_per_second"] == 0.5
+    registry.admin.patch("tenants/cloud", {"values_per_second": None})
+    assert registry.admin.get("tenants/cloud")["values_per_second"] is None
+    assert registry.admin.get("tenants/sunny")["values_per_second"] is None
+
+
+@pytest.mark.parametrize("quota", [-1, 0, "many", "NaN", "Infinity"])
+def test_a_quota_that_cannot_be_is_refused_by_name(
+    registry: RunningRegistry, world: World, quota: object
+) -> None:
+    for path in ("tenants/sunny", "devices/sunny-1"):
+        with pytest.raises(ApiError, match="values_per_second: Input should be") as refused:
+            registry.admin.patch(path, {"values_per_second": quota})
+        assert refused.value.status == 422
+        assert registry.admin.get(path)["values_per_second"] is None
+
+
+def test_the_quota_of_a_virtual_tenant_is_for_administrators(
+    registry: RunningRegistry, world: World
+) -> None:
+    for name, status in [("manager", 404), ("stranger", 404)]:
+        with pytest.raises(ApiError) as refused:
+            registry.as_(world.tokens[name]).patch("tenants/guest", {"values_per_second": 5})
+        assert refused.value.status == status, name
+    changed = registry.admin.patch("tenants/guest", {"values_per_second": 5})
+    assert changed["values_per_second"] == 5
+
+
 def test_a_model_has_its_metrics(registry: RunningRegistry, world: World) -> None:
     metrics = [
-        {"metric": "power", "kind": "number", "unit": "kW", "minimum": 0.0, "maximum": 12.0},
-        {"metric": "running", "kind": "boolean", "unit": None, "minimum": None, "maximum": None},
+        {
+            "metric": "power",
+            "kind": "number",
+            "unit": "kW",
+            "minimum": 0.0,
+            "maximum": 12.0,
+            "out_of_range": "reject",
+        },
+        {
+            "metric": "running",
+            "kind": "boolean",
+            "unit": None,
+            "minimum": None,
+            "maximum": None,
+            "out_of_range": "flag",
+        },
     ]
     body = {"id": "pv", "tenant_id": "sunny", "name": "PV", "metrics": metrics}
     created = registry.admin.post("models", body)
@@ -70,6 +118,10 @@ def test_a_model_has_its_metrics(registry: RunningRegistry, world: World) -> Non
     changed = registry.admin.patch("models/pv", {"metrics": [{"metric": "voltage"}]})
     assert [metric["metric"] for metric in changed["metrics"]] == ["voltage"]
     assert changed["metrics"][0]["kind"] == "number"
+    assert changed["metrics"][0]["out_of_range"] == "flag"
+    strict = {"metric": "voltage", "maximum": 1000, "out_of_range": "reject"}
+    registry.admin.patch("models/pv", {"metrics": [strict]})
+    assert registry.admin.get("models/pv")["metrics"][0]["out_of_range"] == "reject"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +133,10 @@ def test_a_model_has_its_metrics(registry: RunningRegistry, world: World) -> Non
         [{"metric": "a", "minimum": "NaN"}],
         [{"metric": "a", "kind": "colour"}],
         [{"metric": "a", "unit": ""}],
+        [{"metric": "a", "minimum": 1, "out_of_range": "ignore"}],
+        [{"metric": "a", "minimum": 1, "out_of_range": None}],
+        [{"metric": "a", "out_of_range": "reject"}],
+        [{"metric": "a", "kind": "boolean", "minimum": 0, "out_of_range": "reject"}],
     ],
 )
 def test_a_metric_that_cannot_be_is_refused(

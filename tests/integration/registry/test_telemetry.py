@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from tests.integration.registry.conftest import RunningRegistry, World
 from tests.parts import USERS, RunningBroker, RunningIngest, wait_until
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+LAST = START + timedelta(minutes=2999)
 
 
 def secret_of(registry: RunningRegistry) -> str:
@@ -30,19 +30,6 @@ def send(
     return registry.request(
         "POST", "/api/v1/devices/sunny-1/telemetry", secret, content=payload, headers=headers
     )
-
-
-@pytest.fixture
-def heard(broker: RunningBroker) -> Iterator[list[MQTTMessage]]:
-    """What a subscriber of the broker receives."""
-    messages: list[MQTTMessage] = []
-    with broker.client("_ingest", USERS["_ingest"]) as client:
-        subscribed: list[object] = []
-        client.on_subscribe = lambda *event: subscribed.append(event)
-        client.on_message = lambda _c, _u, message: messages.append(message)
-        client.subscribe("devices/+/telemetry", 1)
-        wait_until(lambda: subscribed, "the subscription")
-        yield messages
 
 
 def test_a_subscriber_receives_the_very_bytes(
@@ -104,11 +91,11 @@ def test_what_was_sent_by_http_is_found_by_the_api(
     wait_until(lambda: wired.admin.get("devices/sunny-1/latest")["items"], "the readings", 5)
     at = "2026-03-01T00:00:00Z"
     assert wired.admin.get("devices/sunny-1/latest")["items"] == [
-        {"metric": "mode", "ts": at, "value": "auto", "unit": None, "kind": "text"},
-        {"metric": "power", "ts": at, "value": 1.5, "unit": None, "kind": "number"},
+        {"metric": "mode", "ts": at, "value": "auto", "unit": None, "kind": "text", "flag": None},
+        {"metric": "power", "ts": at, "value": 1.5, "unit": None, "kind": "number", "flag": None},
     ]
     assert wired.admin.get("devices/sunny-1/readings", metric="power")["items"] == [
-        {"metric": "power", "ts": at, "value": 1.5}
+        {"metric": "power", "ts": at, "value": 1.5, "flag": None}
     ]
     assert wired.admin.get("devices/sunny-1/states", metric="mode")["items"] == [
         {"metric": "mode", "ts": at, "value": "auto"}
@@ -289,17 +276,29 @@ def test_a_metric_that_was_never_sent_has_no_readings(
     assert answer == {"items": [], "next": None}
 
 
-def test_rejections_come_newest_first_and_in_pages(
+def test_a_flag_is_shown_beside_the_reading_it_belongs_to(
     registry: RunningRegistry, world: World, connection: psycopg.Connection
 ) -> None:
+    fill(connection, 3000)
+    connection.execute("INSERT INTO latest SELECT id, %s, 2999 FROM series", [LAST])
     connection.execute(
-        "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size) "
-        "SELECT %s + (n / 2) * INTERVAL '1 second', 'sunny-1', 't', 'r', n::text, '\\xff00', 2 "
-        "FROM generate_series(0, 9) n",
-        [START],
+        "INSERT INTO flags SELECT s.id, %s + n * INTERVAL '1 minute', 'above-range' "
+        "FROM series s, unnest(ARRAY[0, 1, 1999, 2000, 2999]) n WHERE s.device_id = 'sunny-1' "
+        "UNION ALL SELECT s.id, %s + INTERVAL '5 minutes', 'below-range' FROM series s "
+        "UNION ALL SELECT s.id, %s - INTERVAL '1 day', 'below-range' FROM series s",
+        [START, START, START],
     )
-    rows = list(registry.admin.items("devices/sunny-1/rejections", limit=3))
-    assert [int(row["detail"]) for row in rows] == list(range(9, -1, -1))
-    assert (rows[0]["payload"], rows[0]["encoding"]) == ("/wA=", "base64")
-    since = {"from": (START + timedelta(seconds=3)).isoformat()}
-    assert len(list(registry.admin.items("devices/sunny-1/rejections", **since))) == 4
+    rows = list(registry.admin.items("devices/sunny-1/readings", metric="power", limit=1000))
+    assert [row["value"] for row in rows] == list(range(3000))
+    assert {row["value"]: row["flag"] for row in rows if row["flag"]} == {
+        0: "above-range",
+        1: "above-range",
+        5: "below-range",
+        1999: "above-range",
+        2000: "above-range",
+        2999: "above-range",
+    }
+    [newest] = registry.admin.get("devices/sunny-1/latest")["items"]
+    assert (newest["value"], newest["flag"]) == (2999, "above-range")
+    [newest] = registry.admin.get("devices/other-1/latest")["items"]
+    assert newest["flag"] is None

@@ -20,7 +20,7 @@ def readings(*rows: tuple[int, int, float]) -> Readings:
 def series(connection: psycopg.Connection) -> tuple[int, int]:
     register(connection, "dev-a")
     ids = resolve_series(connection, {("dev-a", "x"): "number", ("dev-a", "y"): "number"})
-    x, y = sorted(ids.values())
+    x, y = sorted(series.id for series in ids)
     return x, y
 
 
@@ -86,7 +86,7 @@ def test_the_latest_of_a_metric_that_changes_its_kind_is_what_came_last(
 def test_series_of_an_unknown_device_are_not_made(connection: psycopg.Connection) -> None:
     register(connection, "dev-a")
     ids = resolve_series(connection, {("dev-a", "x"): "number", ("nobody", "x"): "number"})
-    assert list(ids) == [("dev-a", "x")]
+    assert [(series.device_id, series.metric) for series in ids] == [("dev-a", "x")]
 
 
 def test_a_series_takes_the_unit_of_the_model(connection: psycopg.Connection) -> None:
