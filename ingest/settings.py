@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.settings import LogSettings
 
 
-class Settings(BaseSettings):
+class Settings(LogSettings):
     """Settings of ``python -m ingest``; each is an environment variable ``TECHNOPARK_…``."""
-
-    model_config = SettingsConfigDict(env_prefix="TECHNOPARK_")
 
     database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
     broker_host: str = Field("127.0.0.1", description="where the broker listens")
