@@ -13,6 +13,7 @@ COPY cli cli
 COPY dashboards dashboards
 COPY ingest ingest
 COPY registry registry
+COPY service service
 COPY simulators simulators
 COPY stack stack
 COPY storage storage

@@ -172,7 +172,7 @@ topic write devices/+/attributes
 topic write devices/+/commands/+
 topic read devices/+/commands/+/reply
 topic write devices/+/desired
-topic read $SYS/broker/log/#
+topic read $SYS/broker/#
 
 pattern write devices/%u/telemetry
 pattern write devices/%u/attributes

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.config import BrokerConfig, Durability, Tls, internal_users
 from broker.passwords import replace
+from service.settings import broken
 from stack import broker_service
 from storage.accounts import create_first_admin
 from storage.errors import StorageError
@@ -44,6 +45,8 @@ CHOICES: Mapping[str, str] = {
     "GRAFANA_PORT": "3000",
     "DURABILITY": "kill",
     "INGEST_WORKERS": "1",
+    "LOG_FORMAT": "text",
+    "LOG_LEVEL": "info",
 }
 
 
@@ -91,10 +94,8 @@ def read(settings: type[AnySettings]) -> AnySettings:
     try:
         return settings()
     except ValidationError as error:
-        # The value itself is not repeated: it may be a password.
-        for problem in error.errors():
-            name = f"{PREFIX}{problem['loc'][0]}".upper()
-            typer.echo(f"{name}: {problem['msg'].lower()}", err=True)
+        for name, problem in broken(error):
+            typer.echo(f"{name}: {problem.lower()}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -44,6 +44,7 @@ def up(
     websocket_port: PortOption = None,
     api_port: PortOption = None,
     database_port: PortOption = None,
+    registry_port: PortOption = None,
     ingest_port: PortOption = None,
 ) -> None:
     """Start the platform on this machine, and stop it with Ctrl-C.
@@ -60,6 +61,7 @@ def up(
         "websocket_port": websocket_port,
         "api_port": api_port,
         "database_port": database_port,
+        "registry_port": registry_port,
         "ingest_port": ingest_port,
     }
     with plain_errors():

@@ -6,13 +6,15 @@ import signal
 import sys
 
 import structlog
-from pydantic import ValidationError
+from prometheus_client import disable_created_metrics
 
 from broker.session import SessionRefusedError
 from ingest import health
 from ingest.journal import JournalTakenError
 from ingest.pipeline import Pipeline
 from ingest.settings import Settings
+from service.logs import configure
+from service.start import start
 
 log = structlog.get_logger()
 
@@ -21,16 +23,16 @@ def main() -> int:
     """Run until SIGTERM or Ctrl-C.
 
     Returns:
-        0 after a stop, 1 when the broker or the port refuses, 2 for a broken setting.
+        0 after a stop, 1 when the broker or the port refuses.
+
+    Raises:
+        SystemExit: 2 for a broken setting.
     """
-    configure_logs()
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            name = f"TECHNOPARK_{problem['loc'][0]}".upper()
-            log.error("broken setting", setting=name, problem=problem["msg"])
-        return 2
+    settings = start(Settings, "ingest")
+    if settings.ingest_workers > 1:
+        configure(settings, "ingest", worker=settings.ingest_worker)
+    # A series more for each counter, to say when the process began: one says that already.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client's own
     try:
         pipeline = Pipeline(settings)
     except JournalTakenError as error:
@@ -47,6 +49,7 @@ def main() -> int:
             settings.ingest_port,
             pipeline.metrics.registry,
             pipeline.problem,
+            pipeline.stuck,
         ):
             pipeline.run()
     except SessionRefusedError as error:
@@ -56,21 +59,6 @@ def main() -> int:
         log.error("the port is not to be had", port=settings.ingest_port, error=error.strerror)
         return 1
     return 0
-
-
-def configure_logs() -> None:
-    """One line for each event, on stderr."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso"),
-            # Plain: structlog's usual traceback shows local variables, and with them secrets.
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from broker.config import (
 from broker.session import Session, SessionLostError
 from broker.topics import Channel, Topic
 from ingest.batch import Batch, Message
+from ingest.health import unready
 from ingest.journal import Journal, JournalFullError, JournalTakenError, Position
 from ingest.known import Known
 from ingest.metrics import Metrics
@@ -52,6 +53,8 @@ FULL_SECONDS = 0.2
 TELL_SECONDS = 1.0
 # At a stop, what waits is still stored for so long; the rest waits in the journal.
 DRAIN_SECONDS = 3.0
+# No single step of receiving takes so long, not even the drop of a connection.
+STUCK_SECONDS = 120.0
 # A queue from which nothing came for so long is empty.
 QUIET_SECONDS = 1.0
 # The property by which the registry sends a message of earlier again, see ``Pipeline.stamp``.
@@ -74,7 +77,7 @@ class Pipeline:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.ingest_worker)
         self.stopping = threading.Event()
         self._settings = settings
         self._known = Known()
@@ -83,10 +86,14 @@ class Pipeline:
         )
         self._journal = self._open_journal(settings.ingest_worker)
         self._session: Session | None = None
+        self._connected_before = False
         self._arrival = 0
         self._oldest: int | None = None
         self._told: dict[str, float] = {}
-        self.metrics.lag.set_function(self.lag)
+        # When the receiving thread last moved; on a machine that sleeps this stands still too.
+        self._moved = time.monotonic()
+        self._storing: Future[None] | None = None
+        self._watch()
 
     def _folder(self, worker: int) -> Path:
         return self._settings.ingest_journal / str(worker)
@@ -105,7 +112,7 @@ class Pipeline:
             broker.session.SessionRefusedError: the broker does not let ingest in.
         """
         with ThreadPoolExecutor(1, "store") as executor:
-            storing = executor.submit(self.store)
+            self._storing = storing = executor.submit(self.store)
             try:
                 self.receive(storing)
             finally:
@@ -119,14 +126,30 @@ class Pipeline:
                 self._writer.close()
                 self._journal.close()
 
+    def _watch(self) -> None:
+        """Let the gauges tell how it is at the moment when they are asked."""
+        metrics = self.metrics
+        metrics.lag.set_function(self.lag)
+        metrics.journal_quota.set(self._settings.ingest_journal_bytes)
+        metrics.journal_bytes.set_function(lambda: self._journal.waiting)
+        metrics.broker_connected.set_function(lambda: self._session is not None)
+        metrics.database_up.set_function(lambda: self._writer.healthy)
+
     def problem(self) -> str | None:
-        """Why the service is not ready, in a sentence; None where it is."""
-        if self._session is None:
-            return "ingest is not connected to the broker"
-        if self._journal.full:
-            return "ingest's journal is full; messages wait in the broker"
-        if not self._writer.healthy:
-            return "ingest cannot reach the database; messages wait in its journal"
+        """Why the service is not ready, one line for each reason; None where it is."""
+        return unready(
+            broker=self._session is not None,
+            database=self._writer.healthy,
+            journal_full=self._journal.full,
+        )
+
+    def stuck(self) -> str | None:
+        """Why only a new start will help; None where the service lives."""
+        if self._storing is not None and self._storing.done() and not self.stopping.is_set():
+            return "the thread that stores has ended"
+        silent = time.monotonic() - self._moved
+        if silent > STUCK_SECONDS and not self.stopping.is_set():
+            return f"the thread that receives has not moved for {silent:.0f} s"
         return None
 
     def lag(self) -> float:
@@ -142,6 +165,7 @@ class Pipeline:
                 attempt = 0
                 self.serve(session, storing)
             except SessionLostError as error:
+                self._moved = time.monotonic()
                 log.warning("broker away", error=str(error), attempt=attempt + 1)
                 ceiling = min(LONGEST_PAUSE, 0.1 * 2**attempt)
                 self.stopping.wait(random.uniform(ceiling / 2, ceiling))
@@ -156,6 +180,7 @@ class Pipeline:
         try:
             self.adopt(session)
             while not (self.stopping.is_set() or storing.done()):
+                self._moved = time.monotonic()
                 self.accept(session, session.receive(0.5), session.keep_alive)
         except SessionLostError:
             self._session = None
@@ -175,6 +200,9 @@ class Pipeline:
             log.warning("connected to the broker", session="new: earlier messages may be lost")
         else:
             log.info("connected to the broker", session="new")
+        if self._connected_before:
+            self.metrics.broker_reconnects.inc()
+        self._connected_before = True
         self._session = session
         return session
 
@@ -233,12 +261,12 @@ class Pipeline:
             except JournalFullError as error:
                 if not was_full:
                     log.error("the journal is full: nothing is read", error=str(error))
+                self._moved = time.monotonic()
                 self.stopping.wait(FULL_SECONDS)
                 with contextlib.suppress(SessionLostError):
                     meanwhile()  # where it is lost, the next to use it notices
             else:
                 self.metrics.journalled.inc(len(messages))
-                self.metrics.journal_bytes.set(self._journal.waiting)
                 return True
         return False
 
@@ -298,6 +326,7 @@ class Pipeline:
         batch, size = Batch(self._known), 0
         if self._journal.wait(IDLE_SECONDS):
             self.stopping.wait(self._settings.ingest_linger_ms / 1000)
+            started = time.monotonic()
             while (
                 len(batch) < self._settings.ingest_batch_messages
                 and batch.samples < MAX_SAMPLES
@@ -307,6 +336,7 @@ class Pipeline:
                 for message in messages:
                     batch.add(message)
                     size += len(message.payload)
+            self.metrics.decode.observe(time.monotonic() - started)
         return batch, self._journal.position
 
     def store_batch(self, batch: Batch, position: Position) -> None:
@@ -323,7 +353,6 @@ class Pipeline:
         self._oldest = None
         self._journal.release(position)
         self.metrics.stored.inc(len(batch))
-        self.metrics.journal_bytes.set(self._journal.waiting)
         self.tell(rejection for part in stored for rejection in part.rejections)
 
     def tell(self, rejections: Iterable[RejectedMessage]) -> None:

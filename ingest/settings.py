@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.settings import LogSettings
 
 from broker.config import MAX_WORKERS, Durability
 
 
-class Settings(BaseSettings):
+class Settings(LogSettings):
     """Settings of ``python -m ingest``; each is an environment variable ``TECHNOPARK_…``."""
-
-    model_config = SettingsConfigDict(env_prefix="TECHNOPARK_")
 
     database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
     broker_host: str = Field("127.0.0.1", description="where the broker listens")

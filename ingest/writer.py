@@ -60,6 +60,7 @@ class Writer:
     healthy: bool = False
     _connection: psycopg.Connection | None = None
     _listening: bool = False
+    _connected_before: bool = False
     _heard: dict[str, int] = field(default_factory=dict)
     _activity_due: float = 0.0
 
@@ -70,6 +71,9 @@ class Writer:
                 self.url, autocommit=True, connect_timeout=5, application_name="technopark-ingest"
             )
             self._listening = False
+            if self._connected_before:
+                self.metrics.database_reconnects.inc()
+            self._connected_before = True
         if not self._listening:
             self._connection.execute("LISTEN rules")
             self._listening = True
@@ -173,6 +177,7 @@ class Writer:
         metrics = self.metrics
         metrics.readings.inc(readings)
         metrics.states.inc(states)
+        metrics.flagged.inc(int(np.count_nonzero(batch.readings().flag)))
         metrics.duplicates.inc(given + len(batch.states) - readings - states)
         metrics.batch.observe(len(batch))
         for rejection in batch.rejections:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import structlog
 import uvicorn
-from pydantic import ValidationError
+from prometheus_client import disable_created_metrics, start_http_server
 
 from registry.app import create_app
 from registry.settings import Settings
+from service.settings import LogLevel
+from service.start import start
 
 log = structlog.get_logger()
 
@@ -19,24 +20,26 @@ def main() -> int:
     """Serve until SIGTERM or Ctrl-C.
 
     Returns:
-        0 after a stop, 1 where the port is taken, 2 for a broken setting.
+        0 after a stop, 1 where a port is taken.
+
+    Raises:
+        SystemExit: 2 for a broken setting.
     """
-    configure_logs()
-    # What the libraries have to say; the access log would double every request's cost.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    settings = start(Settings, "registry")
+    # A series more for each counter, to say when the process began: one says that already.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client's own
+    app = create_app(settings)
     try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            name = f"TECHNOPARK_{problem['loc'][0]}".upper()
-            log.error("broken setting", setting=name, problem=problem["msg"])
-        return 2
+        start_http_server(settings.registry_port, settings.registry_listen, app.state.metrics)
+    except OSError:
+        return refuse_port(settings.registry_port, "TECHNOPARK_REGISTRY_PORT")
     try:
         uvicorn.run(
-            create_app(settings),
+            app,
             host=settings.listen,
             port=settings.api_port,
-            access_log=False,
+            # A line for each request would double its cost.
+            access_log=settings.log_level is LogLevel.DEBUG,
             log_config=None,
             # Only what stands right before the API may say who the client is.
             proxy_headers=False,
@@ -44,24 +47,18 @@ def main() -> int:
             timeout_graceful_shutdown=5,
         )
     except SystemExit:
-        log.error("the port is not to be had", port=settings.api_port, option="TECHNOPARK_API_PORT")
-        return 1
+        return refuse_port(settings.api_port, "TECHNOPARK_API_PORT")
     return 0
 
 
-def configure_logs() -> None:
-    """One line for each event, on stderr."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso"),
-            # Plain: structlog's usual traceback shows local variables, and with them secrets.
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+def refuse_port(port: int, option: str) -> int:
+    """Say which port is not to be had.
+
+    Returns:
+        The exit status.
+    """
+    log.error("the port is not to be had", port=port, option=option)
+    return 1
 
 
 if __name__ == "__main__":

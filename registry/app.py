@@ -18,6 +18,7 @@ from registry import (
     device_secrets,
     devices,
     health,
+    metrics,
     models,
     parks,
     problems,
@@ -33,6 +34,7 @@ from registry import (
 from registry.access import Pool
 from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
+from registry.broker_metrics import BrokerMetrics
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -62,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    metrics.install(app)
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
@@ -98,10 +101,13 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
         async with open_pool(settings) as pool:
             database_url = settings.database_url.get_secret_value()
             keeper = Keeper(pool, database_url, settings.broker_folder, internal)
+            broker = BrokerMetrics()
             publisher = Publisher(
-                settings.broker_host, settings.broker_port, registry_password, keeper.heard
+                settings.broker_host, settings.broker_port, registry_password, keeper.heard, broker
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
+            app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
+            app.state.metrics.register(broker)
             async with background(*keeper.work(), publisher.run()):
                 yield
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Keeper:
 
     Attributes:
         reloads: how often the broker was told to read the file.
+        checked: when the file was last seen in step, epoch seconds; 0: never yet.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Keeper:
         self._changed, self._refusals = asyncio.Event(), asyncio.Event()
         self._reload_anyway = True
         self.reloads = 0
+        self.checked = 0.0
 
     def heard(self, line: str | None) -> None:
         """Follow the broker's log; None: a connection to the broker has begun."""
@@ -111,6 +114,7 @@ class Keeper:
         if changed or self._reload_anyway:
             self._reload_anyway = False
             self.reloads += passwords.reload(self._pid_file)
+        self.checked = time.time()
         return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
 
     def _replace(self, devices: list[tuple[str, str]]) -> bool:

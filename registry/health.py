@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from registry.access import Database
 from registry.fields import Answer, example
 from registry.problems import UnavailableError
+from registry.publisher import Publisher
+from registry.telemetry import publisher
 from storage.errors import MigrationError
 from storage.health import require_current_schema
+
+BROKER_AWAY = "the broker does not answer: telemetry by HTTP is refused until it is back"
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Health(Answer):
-    """All is well; otherwise the answer is a problem."""
+    """Whether all is well, or what rests meanwhile; who cannot serve at all answers a problem."""
 
-    model_config = example(status="ok")
-    status: Literal["ok"] = "ok"
+    model_config = example(status="ok", problems=[])
+    status: Literal["ok", "degraded"] = "ok"
+    problems: Sequence[str] = ()
 
 
 @router.get("/live")
@@ -29,10 +35,16 @@ async def live() -> Health:
 
 
 @router.get("/ready")
-async def ready(connection: Database) -> Health:
-    """Tell whether the database answers and has the schema of this version."""
+async def ready(connection: Database, broker: Annotated[Publisher, Depends(publisher)]) -> Health:
+    """Tell whether the database answers and has the schema of this version.
+
+    Without the broker the registry is ready all the same: the broker is started after it, and all
+    but telemetry by HTTP goes on.
+    """
     try:
         await require_current_schema(connection)
     except MigrationError as error:
         raise UnavailableError(str(error)) from error
+    if not broker.connected:
+        return Health(status="degraded", problems=[BROKER_AWAY])
     return Health()

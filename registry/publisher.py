@@ -1,4 +1,4 @@
-"""The registry's connection to the broker: publishes with QoS 1, and reads the broker's log.
+"""The registry's connection to the broker: publishes with QoS 1, and reads its log and figures.
 
 paho-mqtt runs in a thread of its own. Everything here happens in the event loop: paho's callbacks
 only hand over to it, so that no lock of ours can meet one of paho's.
@@ -17,8 +17,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from broker.config import REGISTRY_USER
+from registry.broker_metrics import SYS_TOPICS, BrokerMetrics
 from registry.problems import UnavailableError
 
 # The broker disconnects who sends a packet above 1 MiB, and topic and content type count too.
@@ -34,6 +36,7 @@ LONGEST_PAUSE_SECONDS = 1.5
 PATIENCE_SECONDS = 2.0
 # Notices: who connects, who leaves, who is refused.
 LOG_TOPIC = "$SYS/broker/log/N"
+LISTENING = SubscribeOptions(qos=1)
 # MQTT 5, 3.4.2.1: taken, but nobody is subscribed, so it is not stored either.
 NO_MATCHING_SUBSCRIBERS = 0x10
 
@@ -49,12 +52,19 @@ class Publisher:
         password: of the broker's user ``_registry``.
         heard: called with each line of the broker's log, and with None at each new connection:
             what was known from the log before no longer holds.
+        figures: told what the broker says of itself.
     """
 
     def __init__(
-        self, host: str, port: int, password: str, heard: Callable[[str | None], None]
+        self,
+        host: str,
+        port: int,
+        password: str,
+        heard: Callable[[str | None], None],
+        figures: BrokerMetrics,
     ) -> None:
         self._host, self._port, self._password, self._heard = host, port, password, heard
+        self._figures = figures
         self._client: Client | None = None
         self._present = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -169,7 +179,7 @@ class Publisher:
         client.on_connect = lambda c, _u, _f, reason, _p: soon(self._connected, c, reason)
         client.on_publish = lambda _c, _u, mid, reason, _p: soon(self._acknowledged, mid, reason)
         client.on_message = lambda _c, _u, message: soon(
-            self._heard, message.payload.decode(errors="replace")
+            self._listen, message.topic, message.payload
         )
         client.on_disconnect = lambda _c, _u, _f, _r, _p: soon(ended.set)
         return client, ended
@@ -181,7 +191,13 @@ class Publisher:
         self._client = client
         self._present.set()
         self._heard(None)
-        client.subscribe(LOG_TOPIC, qos=1)
+        client.subscribe([(LOG_TOPIC, LISTENING), *((topic, LISTENING) for topic in SYS_TOPICS)])
+
+    def _listen(self, topic: str, payload: bytes) -> None:
+        if topic == LOG_TOPIC:
+            self._heard(payload.decode(errors="replace"))
+        else:
+            self._figures.note(topic, payload)
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         taken = self._waiting.get(mid)
@@ -198,6 +214,7 @@ class Publisher:
     def _lose(self) -> None:
         self._client = None
         self._present.clear()
+        self._figures.forget()
         for taken in self._waiting.values():
             if not taken.done():
                 taken.set_exception(

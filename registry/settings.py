@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.settings import LogSettings
 
 
-class Settings(BaseSettings):
+class Settings(LogSettings):
     """Settings of ``python -m registry``; each is an environment variable ``TECHNOPARK_…``."""
-
-    model_config = SettingsConfigDict(env_prefix="TECHNOPARK_")
 
     listen: str = Field("127.0.0.1", description="where the API is bound")
     api_port: int = Field(8000, ge=1, le=65535, description="the API's port")
+    registry_listen: str = Field("127.0.0.1", description="where the registry's own port is bound")
+    registry_port: int = Field(9463, ge=1, le=65535, description="for /metrics")
     database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
     database_connections: int = Field(10, ge=2, le=100, description="held open at most")
     broker_host: str = Field("127.0.0.1", description="where the broker listens")

@@ -163,6 +163,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "API": f"{settings.api_url}/api/v1",
         "API documentation": f"{settings.api_url}/docs",
         "PostgreSQL": f"postgresql://{services.LOOPBACK}:{settings.database_port}",
+        "registry metrics": f"http://{services.LOOPBACK}:{settings.registry_port}/metrics",
         "ingest metrics": f"http://{services.LOOPBACK}:{settings.ingest_port}/metrics",
     }
 

@@ -60,8 +60,9 @@ def require_port(settings: Settings, name: str, port: int | None = None) -> None
 
 
 def address_of(settings: Settings, name: str) -> str:
-    """Where the port is opened: database and ingest's figures are for this machine alone."""
-    return "127.0.0.1" if name in ("database_port", "ingest_port") else str(settings.listen)
+    """Where the port is opened: database and metrics are for this machine alone."""
+    private = ("database_port", "registry_port", "ingest_port")
+    return "127.0.0.1" if name in private else str(settings.listen)
 
 
 def how_to_choose(name: str) -> str:

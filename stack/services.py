@@ -92,6 +92,7 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
         environment=python_environment(
             LISTEN=str(settings.listen),
             API_PORT=str(settings.api_port),
+            REGISTRY_PORT=str(settings.registry_port),
             BROKER_FOLDER=str(home.broker),
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
@@ -151,6 +152,8 @@ def shared(settings: Settings, credentials: Credentials) -> dict[str, str]:
         "DATABASE_URL": database_url(settings, credentials),
         "BROKER_HOST": settings.reach,
         "BROKER_PORT": str(settings.mqtt_port),
+        "LOG_FORMAT": settings.log_format.value,
+        "LOG_LEVEL": settings.log_level.value,
     }
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, IPvAnyAddress, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.config import MAX_WORKERS, Durability
+from service.settings import LogFormat, LogLevel
 from stack.errors import StackError
 
 PREFIX = "TECHNOPARK_"
@@ -30,9 +31,12 @@ class Settings(BaseSettings):
     websocket_port: Port = 9001
     api_port: Port = 8000
     database_port: Port = 5433
+    registry_port: Port = 9463
     ingest_port: Port = 9464
     ingest_workers: int = Field(1, ge=1, le=MAX_WORKERS)
     durability: Durability = Durability.KILL
+    log_format: LogFormat = LogFormat.TEXT
+    log_level: LogLevel = LogLevel.INFO
     debian_mirror: str | None = None
 
     @model_validator(mode="after")

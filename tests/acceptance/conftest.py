@@ -21,7 +21,7 @@ import pytest
 from cli.api import Api
 from tests.parts import free_port, wait_until
 
-PORTS = ("MQTT", "MQTTS", "WEBSOCKET", "API", "DATABASE", "INGEST")
+PORTS = ("MQTT", "MQTTS", "WEBSOCKET", "API", "DATABASE", "REGISTRY", "INGEST")
 
 
 @dataclass

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 import ingest.settings
@@ -14,6 +16,12 @@ import stack.settings
 from broker.payloads import Reason
 from cli.environment import BrokerSettings, MigrateSettings
 from cli.main import app
+from ingest.metrics import Metrics
+from registry.app import create_app, open_pool
+from registry.broker_files import Keeper
+from registry.broker_metrics import BrokerMetrics
+from registry.metrics import Parts
+from registry.publisher import Publisher
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -69,6 +77,39 @@ def test_every_command_shows_an_example_in_its_help(words: tuple[str, ...]) -> N
     assert f"Example: {'technopark ' + ' '.join(words)}" in (COMMANDS[words].help or "") or (
         "Example: TECHNOPARK_" in (COMMANDS[words].help or "")
     )
+
+
+def test_every_metric_is_explained_and_every_one_that_is_named_exists() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    shown = {
+        family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+        for found in (Metrics().registry, registry_metrics())
+        for family in found.collect()
+        if family.name.startswith("technopark_")
+    }
+    assert len(shown) > 40
+    named = {
+        re.sub(r"(_seconds)_(count|sum|bucket)$", r"\1", name)
+        for name in re.findall(r"technopark_(?:ingest|registry|broker)_\w+", text)
+    }
+    assert named == shown
+
+
+def registry_metrics() -> CollectorRegistry:
+    """The registry's metrics, without a request and away from broker and database."""
+    settings = registry.settings.Settings(
+        database_url=SecretStr("postgresql://127.0.0.1:1/none"),
+        broker_folder=ROOT / "nowhere",
+        registry_password=SecretStr("none"),
+        ingest_password=SecretStr("none"),
+    )
+    app = create_app(settings)
+    pool, figures = open_pool(settings), BrokerMetrics()
+    keeper = Keeper(pool, "", ROOT, {})
+    found: CollectorRegistry = app.state.metrics
+    found.register(Parts(pool, Publisher("", 1, "", keeper.heard, figures), keeper))
+    found.register(figures)
+    return found
 
 
 def test_every_command_that_lists_speaks_json() -> None:

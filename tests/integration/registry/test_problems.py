@@ -100,7 +100,7 @@ def test_without_its_database_the_api_says_so_and_recovers(
 def test_a_database_of_another_version_is_not_ready(
     registry: RunningRegistry, connection: psycopg.Connection
 ) -> None:
-    assert registry.request("GET", "/health/ready").json() == {"status": "ok"}
+    assert registry.request("GET", "/health/ready").status_code == 200
     connection.execute("DELETE FROM schema_migrations WHERE version > 1")
     response = registry.request("GET", "/health/ready")
     assert response.status_code == 503

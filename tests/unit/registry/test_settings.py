@@ -3,6 +3,10 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
+from tests.parts import free_port
+
 SETTINGS = {
     "TECHNOPARK_DATABASE_URL": "postgresql://user:very-secret@127.0.0.1:1/none",
     "TECHNOPARK_BROKER_FOLDER": "/nowhere",
@@ -37,13 +41,11 @@ def test_a_broken_setting_is_named_and_no_secret_shown() -> None:
     assert "very-secret" not in ended.stderr
 
 
-def test_a_taken_port_is_named_with_its_option() -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = str(holder.getsockname()[1])
-        ended = start(**SETTINGS, TECHNOPARK_API_PORT=port)
+@pytest.mark.parametrize("option", ["TECHNOPARK_API_PORT", "TECHNOPARK_REGISTRY_PORT"])
+def test_a_taken_port_is_named_with_its_option(option: str) -> None:
+    ports = {name: str(free_port()) for name in ("TECHNOPARK_API_PORT", "TECHNOPARK_REGISTRY_PORT")}
+    with socket.create_server(("127.0.0.1", int(ports[option]))):
+        ended = start(**SETTINGS, **ports)
     assert ended.returncode == 1
-    assert port in ended.stderr
-    assert "TECHNOPARK_API_PORT" in ended.stderr
+    assert f"option={option} port={ports[option]}" in ended.stderr
     assert "very-secret" not in ended.stderr

@@ -1,0 +1,1 @@
+"""What every service's entry point shares: how it reads its settings, and how it logs."""
