@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
 import psycopg
 import structlog
 from psycopg.errors import ForeignKeyViolation
@@ -177,7 +178,8 @@ class Writer:
         metrics = self.metrics
         metrics.readings.inc(readings)
         metrics.states.inc(states)
-        metrics.flagged.inc(int(np.count_nonzero(batch.readings().flag)))
+        if (flag := batch.readings().flag) is not None:
+            metrics.flagged.inc(int(np.count_nonzero(flag)))
         metrics.duplicates.inc(given + len(batch.states) - readings - states)
         metrics.batch.observe(len(batch))
         for rejection in batch.rejections:
