@@ -235,7 +235,7 @@ def test_the_role_may_read_the_views_and_names_and_nothing_else(
     ).fetchall()
     assert {name for (name,) in readable} == {
         "telemetry", "latest_telemetry", "device_places", "device_overview",
-        "rejection_overview", "parks", "labs", "tenants",
+        "flagged_telemetry", "rejection_overview", "parks", "labs", "tenants",
     }  # fmt: skip
 
 

@@ -112,6 +112,28 @@ def test_a_reading_that_was_not_stored_flags_none(
     assert (rows(connection, READINGS), rows(connection, FLAGS)) == ([(5,)], [])
 
 
+def test_flags_of_one_day_are_looked_up_in_the_readings_of_that_day(
+    writer: Writer, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a")
+    model(connection, maximum=0)
+    sent = [message({"ts": T0_MS - 86_400_000 * n, "values": {"t": 1}}, n) for n in (0, 30)]
+    store(writer, *sent)
+    new, old = (
+        str(name)
+        for (name,) in rows(
+            connection,
+            "SELECT chunk_name FROM timescaledb_information.chunks "
+            "WHERE hypertable_name = 'readings' ORDER BY range_start DESC",
+        )
+    )
+    query = "SELECT value FROM flagged_telemetry WHERE ts >= '2025-12-31'"
+    assert rows(connection, query) == [(1,)]
+    plan = str(rows(connection, f"EXPLAIN {query}"))
+    assert new in plan
+    assert old not in plan
+
+
 def test_a_refused_value_is_a_rejection_once_and_its_neighbours_are_stored(
     writer: Writer, connection: psycopg.Connection
 ) -> None:
