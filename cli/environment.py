@@ -43,6 +43,7 @@ CHOICES: Mapping[str, str] = {
     "DATABASE_PORT": "5433",
     "GRAFANA_PORT": "3000",
     "DURABILITY": "kill",
+    "BROKER_MEMORY": "1GiB",
 }
 
 

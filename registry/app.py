@@ -31,6 +31,7 @@ from registry import (
 from registry.access import Pool
 from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
+from registry.broker_room import Room
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -96,11 +97,17 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
     async def opened(app: FastAPI) -> AsyncIterator[None]:
         async with open_pool(settings) as pool:
             database_url = settings.database_url.get_secret_value()
-            keeper = Keeper(pool, database_url, settings.broker_folder, internal)
+            room = Room(settings.broker_folder, settings.broker_memory)
+            keeper = Keeper(pool, database_url, settings.broker_folder, internal, room)
             publisher = Publisher(
-                settings.broker_host, settings.broker_port, registry_password, keeper.heard
+                settings.broker_host,
+                settings.broker_port,
+                registry_password,
+                keeper.heard,
+                room.counted,
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
+            app.state.room = room
             async with background(*keeper.work(), publisher.run()):
                 yield
 

@@ -19,6 +19,7 @@ import structlog
 from broker import passwords
 from registry.access import Pool
 from registry.broker_log import BrokerLog
+from registry.broker_room import Room
 from storage import credentials
 
 # Every reload makes the broker check all connected clients again, so a burst of changes shares
@@ -29,6 +30,8 @@ CHECK_SECONDS = 30.0
 # Not less between two secrets offered for refused log-ins: anybody can be refused.
 OFFER_SECONDS = 0.7
 RETRY_SECONDS = 1.0
+# How often the room in the broker is looked at; its own counters change once a second.
+ROOM_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -41,17 +44,23 @@ class Keeper:
         database_url: for a connection of its own that listens.
         folder: the broker's, with ``passwords`` and ``mosquitto.pid``.
         internal: the platform's own users of the broker and their passwords.
+        room: while it is full, the file has no devices.
 
     Attributes:
         reloads: how often the broker was told to read the file.
     """
 
     def __init__(
-        self, pool: Pool, database_url: str, folder: Path, internal: Mapping[str, str]
+        self,
+        pool: Pool,
+        database_url: str,
+        folder: Path,
+        internal: Mapping[str, str],
+        room: Room,
     ) -> None:
         self._pool, self._database_url = pool, database_url
         self._file, self._pid_file = folder / "passwords", folder / "mosquitto.pid"
-        self._internal = internal
+        self._internal, self._room = internal, room
         self._log = BrokerLog()
         self._changed, self._refusals = asyncio.Event(), asyncio.Event()
         self._reload_anyway = True
@@ -69,7 +78,7 @@ class Keeper:
 
     def work(self) -> tuple[Coroutine[None, None, None], ...]:
         """What keeps the file: each to be run as a task of its own, until it is cancelled."""
-        return self._listen(), self._render_changes(), self._offer_others()
+        return self._listen(), self._render_changes(), self._offer_others(), self._watch_room()
 
     async def _listen(self) -> None:
         while True:
@@ -104,14 +113,31 @@ class Keeper:
         Returns:
             Seconds until it has to be looked at again.
         """
-        async with self._pool.connection() as connection:
-            devices = await credentials.broker_entries(connection)
-            expiry = await credentials.seconds_to_next_expiry(connection)
+        devices, expiry = await self._let_in()
         changed = await asyncio.to_thread(self._replace, devices)
         if changed or self._reload_anyway:
             self._reload_anyway = False
             self.reloads += passwords.reload(self._pid_file)
         return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
+
+    async def _let_in(self) -> tuple[list[tuple[str, str]], float | None]:
+        """Whom the broker has to know, and in how many seconds that changes by itself."""
+        # The database is not asked: that it is away is why the broker runs full.
+        if self._room.is_full:
+            return [], None
+        async with self._pool.connection() as connection:
+            devices = await credentials.broker_entries(connection)
+            return devices, await credentials.seconds_to_next_expiry(connection)
+
+    async def _watch_room(self) -> None:
+        while True:
+            if self._room.look():
+                if self._room.is_full:
+                    log.error("no room in the broker: devices have to wait", used=self._room.used)
+                else:
+                    log.warning("room in the broker again: devices may come", used=self._room.used)
+                self._changed.set()
+            await asyncio.sleep(ROOM_SECONDS)
 
     def _replace(self, devices: list[tuple[str, str]]) -> bool:
         known = self._file.read_text() if self._file.exists() else ""
@@ -126,9 +152,13 @@ class Keeper:
         while True:
             await self._refusals.wait()
             self._refusals.clear()
+            refused = self._log.take_refused()
+            # Without room nobody is let in: that says nothing about secrets.
+            if self._room.is_full:
+                continue
             try:
                 async with self._pool.connection() as connection:
-                    await credentials.offer_next_secret(connection, self._log.take_refused())
+                    await credentials.offer_next_secret(connection, refused)
             except psycopg.Error as error:
                 log.warning("a refused device waits", error=type(error).__name__)
             await asyncio.sleep(OFFER_SECONDS)

@@ -1,4 +1,4 @@
-"""The registry's connection to the broker: publishes with QoS 1, and reads the broker's log.
+"""The registry's connection to the broker: publishes with QoS 1, reads its log and counters.
 
 paho-mqtt runs in a thread of its own. Everything here happens in the event loop: paho's callbacks
 only hand over to it, so that no lock of ours can meet one of paho's.
@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.config import REGISTRY_USER
+from registry.broker_room import COUNTERS_TOPIC
 from registry.problems import UnavailableError
 
 # The broker disconnects who sends a packet above 1 MiB, and topic and content type count too.
@@ -47,12 +48,19 @@ class Publisher:
         password: of the broker's user ``_registry``.
         heard: called with each line of the broker's log, and with None at each new connection:
             what was known from the log before no longer holds.
+        counted: called with topic and value of each of the broker's counters that changes.
     """
 
     def __init__(
-        self, host: str, port: int, password: str, heard: Callable[[str | None], None]
+        self,
+        host: str,
+        port: int,
+        password: str,
+        heard: Callable[[str | None], None],
+        counted: Callable[[str, str], None],
     ) -> None:
-        self._host, self._port, self._password, self._heard = host, port, password, heard
+        self._host, self._port, self._password = host, port, password
+        self._heard, self._counted = heard, counted
         self._client: Client | None = None
         self._present = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -150,7 +158,7 @@ class Publisher:
         client.on_connect = lambda c, _u, _f, reason, _p: soon(self._connected, c, reason)
         client.on_publish = lambda _c, _u, mid, reason, _p: soon(self._acknowledged, mid, reason)
         client.on_message = lambda _c, _u, message: soon(
-            self._heard, message.payload.decode(errors="replace")
+            self._told, message.topic, message.payload.decode(errors="replace")
         )
         client.on_disconnect = lambda _c, _u, _f, _r, _p: soon(ended.set)
         return client, ended
@@ -162,7 +170,13 @@ class Publisher:
         self._client = client
         self._present.set()
         self._heard(None)
-        client.subscribe(LOG_TOPIC, qos=1)
+        client.subscribe([(LOG_TOPIC, 1), (COUNTERS_TOPIC, 0)])
+
+    def _told(self, topic: str, text: str) -> None:
+        if topic == LOG_TOPIC:
+            self._heard(text)
+        else:
+            self._counted(topic, text)
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         taken = self._waiting.get(mid)

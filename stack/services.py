@@ -98,6 +98,7 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
             LISTEN=str(settings.listen),
             API_PORT=str(settings.api_port),
             BROKER_FOLDER=str(home.broker),
+            BROKER_MEMORY=str(int(settings.broker_memory)),
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
             **shared(settings, credentials),

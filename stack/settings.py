@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, IPvAnyAddress, ValidationError, model_validator
+from pydantic import ByteSize, Field, IPvAnyAddress, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.config import Durability
@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     database_port: Port = 5433
     ingest_port: Port = 9464
     durability: Durability = Durability.KILL
+    broker_memory: ByteSize = Field(ByteSize(1 << 30), gt=0)
     debian_mirror: str | None = None
 
     @model_validator(mode="after")
