@@ -64,6 +64,7 @@ class Keeper:
         self._log = BrokerLog()
         self._changed, self._refusals = asyncio.Event(), asyncio.Event()
         self._reload_anyway = True
+        self._writing = asyncio.Lock()
         self.reloads = 0
 
     def heard(self, line: str | None) -> None:
@@ -114,30 +115,44 @@ class Keeper:
             Seconds until it has to be looked at again.
         """
         devices, expiry = await self._let_in()
-        changed = await asyncio.to_thread(self._replace, devices)
-        if changed or self._reload_anyway:
-            self._reload_anyway = False
-            self.reloads += passwords.reload(self._pid_file)
+        await self._write(devices)
         return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
 
     async def _let_in(self) -> tuple[list[tuple[str, str]], float | None]:
         """Whom the broker has to know, and in how many seconds that changes by itself."""
-        # The database is not asked: that it is away is why the broker runs full.
         if self._room.is_full:
             return [], None
         async with self._pool.connection() as connection:
             devices = await credentials.broker_entries(connection)
             return devices, await credentials.seconds_to_next_expiry(connection)
 
+    async def _write(self, devices: list[tuple[str, str]]) -> None:
+        async with self._writing:
+            # Room may have ended while the database was asked.
+            let_in = [] if self._room.is_full else devices
+            changed = await asyncio.to_thread(self._replace, let_in)
+            if changed or self._reload_anyway:
+                self._reload_anyway = False
+                self.reloads += passwords.reload(self._pid_file)
+
     async def _watch_room(self) -> None:
         while True:
-            if self._room.look():
-                if self._room.is_full:
-                    log.error("no room in the broker: devices have to wait", used=self._room.used)
-                else:
-                    log.warning("room in the broker again: devices may come", used=self._room.used)
+            try:
+                if self._room.look():
+                    await self._open_or_shut()
+            except OSError as error:
+                log.warning("the broker's folder is of no use", error=str(error))
                 self._changed.set()
             await asyncio.sleep(ROOM_SECONDS)
+
+    async def _open_or_shut(self) -> None:
+        if self._room.is_full:
+            log.error("no room in the broker: devices have to wait", used=self._room.used)
+            # Not by way of the database: that it hangs may be why the broker runs full.
+            await self._write([])
+        else:
+            log.warning("room in the broker again: devices may come", used=self._room.used)
+            self._changed.set()
 
     def _replace(self, devices: list[tuple[str, str]]) -> bool:
         known = self._file.read_text() if self._file.exists() else ""

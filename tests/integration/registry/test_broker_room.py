@@ -123,19 +123,26 @@ def test_publishers_are_held_back_and_all_that_was_acknowledged_is_there(
 
 
 def test_the_platforms_own_users_come_in_while_the_broker_is_full_also_after_it_was_killed(
-    small: RunningRegistry, broker: RunningBroker, world: World
+    small: RunningRegistry,
+    broker: RunningBroker,
+    world: World,
+    database_url: str,
+    connection: psycopg.Connection,
 ) -> None:
     device = {"id": "roof-1", "tenant_id": "sunny", "name": "roof-1"}
     secret = small.admin.post("devices", device)["secret"]
     wait_until(lambda: broker.accepts("roof-1", secret), "the device is let in")
-    with broker.client("roof-1", secret) as client:
+    with psycopg.connect(database_url) as hindrance, broker.client("roof-1", secret) as client:
+        # The database hangs, and the registry waits for it.
+        hindrance.execute("LOCK TABLE device_secrets IN ACCESS EXCLUSIVE MODE")
+        connection.execute("NOTIFY credentials")
         publisher = Publisher("roof-1", client)
 
         def publish_until_put_out() -> bool:
             publisher.step()
             return not client.is_connected()
 
-        wait_until(publish_until_put_out, "the device to be put out", pause=0.0005)
+        wait_until(publish_until_put_out, "the device to be put out", 10, pause=0.0005)
     broker.kill()
     broker.start()
     wait_until(lambda: small.app.state.publisher.connected, "the registry at the broker")
