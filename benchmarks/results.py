@@ -23,6 +23,7 @@ class Table:
         columns: headings.
         rows: one list of cells for each thing that was measured.
         figures: what the last line says.
+        limits: what a figure may be at most, of those for which something is promised.
         about: what belongs to the result beside it: machine, versions, single runs.
     """
 
@@ -31,11 +32,20 @@ class Table:
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *cells: str) -> None:
         """Add a row."""
         self.rows.append(list(cells))
+
+    def broken(self) -> list[str]:
+        """A sentence for each figure that is above its limit."""
+        return [
+            f"{self.name}: {name} is {shown(self.figures[name])}, the limit is {limit:g}"
+            for name, limit in self.limits.items()
+            if self.figures[name] > limit
+        ]
 
     def show(self, console: Console) -> None:
         """Print the table and its line of figures, and keep both as JSON."""
