@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import socket
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import psutil
 import psycopg
 
+from benchmarks.load import payload
 from stack.runtime import Runtime
 
 VERSIONS_OF = (
@@ -20,7 +24,8 @@ VERSIONS_OF = (
     "psycopg",
 )  # fmt: skip
 SYNCS = 200
-LOOPS = 5_000_000
+DECODES = 50_000
+PASSES = 5_000
 
 
 def describe(programs: Runtime, home: Path, connection: psycopg.Connection) -> dict[str, Any]:
@@ -53,23 +58,39 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def pace(folder: Path) -> dict[str, int]:
-    """How quick the machine is at this moment. A busy neighbour can slow it several times.
+def pace(folder: Path) -> dict[str, float]:
+    """How quick disk, processor and network of the machine are at this moment, in microseconds.
 
-    One INSERT with its own commit waits for a sync, so a ratio to it means little without this.
+    A busy neighbour can slow each of them several times, and each peer stands on another of them:
+    one INSERT with its own commit waits for a sync, Python for the processor, all for loopback.
     """
     return {
         "sync_microseconds": round(sync_seconds(folder) * 1e6),
-        "python_loops_per_second": int(loops_per_second()),
+        "json_microseconds": round(json_seconds() * 1e6, 2),
+        "loopback_microseconds": round(loopback_seconds() * 1e6, 1),
     }
 
 
-def loops_per_second() -> float:
-    """Steps of an empty loop of Python on one core: by this, speeds of machines can be compared."""
-    started = time.perf_counter()
-    for _ in range(LOOPS):
-        pass
-    return LOOPS / (time.perf_counter() - started)
+def json_seconds() -> float:
+    """How long Python's own decoder takes for a message of five values."""
+    message = payload(0, 1_767_225_600_000)
+    return timeit(lambda: json.loads(message), number=DECODES) / DECODES
+
+
+def loopback_seconds() -> float:
+    """How long a message takes through TCP on loopback, within one process."""
+    message = payload(0, 1_767_225_600_000)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as sender,
+        server.accept()[0] as receiver,
+    ):
+
+        def pass_on() -> None:
+            sender.sendall(message)
+            receiver.recv(4096)
+
+        return timeit(pass_on, number=PASSES) / PASSES
 
 
 def file_system(folder: Path) -> str:

@@ -22,6 +22,7 @@ class Table:
         subject: what was run.
         columns: headings.
         rows: one list of cells for each thing that was measured.
+        notes: sentences below the table.
         figures: what the last line says.
         limits: what a figure may be at most, of those for which something is promised.
         about: what belongs to the result beside it: machine, versions, single runs.
@@ -31,6 +32,7 @@ class Table:
     subject: str
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +57,8 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         console.print(table)
+        for note in self.notes:
+            console.print(note)
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=2))
         console.print(" ".join(f"{name}={shown(value)}" for name, value in self.figures.items()))

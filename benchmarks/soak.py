@@ -1,8 +1,8 @@
 """``python -m benchmarks.soak --minutes 30``: full load and every fault, and nothing grows.
 
 The whole platform as ``technopark up`` starts it, devices behind a proxy that publish as fast as
-they are acknowledged, and every fault of `tests.faults`, spread over the time. Each round is
-accounted for before its rows go. docs/performance.md explains the last line.
+they are acknowledged, and every fault of `tests.faults`, the same in each third of the time. Each
+round is accounted for before its rows go. docs/performance.md explains the last line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ from benchmarks.watch import (
 from stack import runtime
 from stack.home import Home
 from tests.acceptance.conftest import RunningPlatform
-from tests.faults.plan import TROUBLES, VICTIMS, Run, plan
+from tests.faults.plan import Run, plan, troubles, victims
 from tests.faults.proxy import Proxy
 from tests.faults.site import Site
 
@@ -52,10 +52,10 @@ SENDERS = 10
 ROUND_SECONDS = 60.0
 ROUNDS_AT_LEAST = 9
 ROUND_MESSAGES = 1_000_000
-# What is watched, of the services of `up`; PostgreSQL's memory is its own business.
-SERVICES = ("ingest", "broker", "registry")
-# By how much more than a tenth the last third may be above the second, by kind of gauge.
-SLACK = {"_mb": 16.0, "_fds": 8.0, "_threads": 2.0}
+# By how much more than a tenth the last third may be above the second, by the end of the name.
+# Mosquitto keeps the memory that its longest queue took: a second of full load without a reader
+# is 30 to 40 MB, and how many seconds a fault takes is a matter of chance.
+SLACK = {"broker_rss_mb": 128.0, "_mb": 16.0, "_fds": 8.0, "_threads": 2.0}
 # Their level is that of the load and the faults of the moment, not one that could leak away.
 ONLY_SHOWN = ("journal_mb", "queue_mb", "postgres_private_mb")
 
@@ -115,10 +115,22 @@ class Soak:
             time.sleep(0.5)
 
 
+def every_fault(services: Sequence[str], seed: int) -> list[Run]:
+    """Each service is killed, and each trouble is there, once at least.
+
+    The disk is not filled: one that holds the full load is too large for it.
+    """
+    killed, disturbed = victims(services), troubles(services, disk=False)
+    return plan(max(len(killed), len(disturbed)), seed, killed, disturbed)
+
+
 def spread(runs: list[Run], start: float, seconds: float) -> list[tuple[float, Run]]:
-    """The moment of each fault, at equal distances, none at the very beginning or end."""
-    step = seconds / len(runs)
-    return [(start + (n + 0.5) * step, run) for n, run in enumerate(runs)]
+    """The moment of each fault, at equal distances; all of them in each third of the time.
+
+    So the thirds can be compared: what a fault leaves behind is in each of them.
+    """
+    step = seconds / (3 * len(runs))
+    return [(start + (n + 0.5) * step, run) for n, run in enumerate(3 * runs)]
 
 
 def gauges(site: Site) -> dict[str, Gauge]:
@@ -128,7 +140,8 @@ def gauges(site: Site) -> dict[str, Gauge]:
     supervisor = psutil.Process(up.pid)
     home = Home(site.platform.home)
     found: dict[str, Gauge] = {}
-    for name in SERVICES:
+    # PostgreSQL is not ours, and its memory is mostly shared.
+    for name in (entry["name"] for entry in site.services() if entry["name"] != "postgres"):
         found[f"{name}_rss_mb"] = partial(of_service, resident_mb, site, name)
         found[f"{name}_fds"] = partial(of_service, descriptors, site, name)
         found[f"{name}_threads"] = partial(of_service, threads, site, name)
@@ -182,7 +195,10 @@ def judged(name: str) -> bool:
 def judge(samples: Samples, chunks: list[int]) -> Verdict:
     """Whether everything stays where it was after the warm-up."""
     trends = {name: trend(values) for name, values in samples.values.items()}
-    slack = {name: SLACK["_" + name.rsplit("_", 1)[1]] for name in trends}
+    slack = {
+        name: next(most for ending, most in SLACK.items() if name.endswith(ending))
+        for name in trends
+    }
     trends["chunks"], slack["chunks"] = trend(chunks), 1
     growing = [
         name for name, own in trends.items() if judged(name) and not own.is_flat(slack[name])
@@ -215,7 +231,8 @@ def soak(home: Path, minutes: float, seed: int) -> bool:
                 for name, secret in devices
             ]
             now, seconds = time.monotonic(), minutes * 60
-            faults = spread(plan(max(len(TROUBLES), len(VICTIMS)), seed), now, seconds)
+            services = [entry["name"] for entry in site.services()]
+            faults = spread(every_fault(services, seed), now, seconds)
             with sending(senders) as crowd, watching(gauges(site)) as samples:
                 running = Soak(site, crowd, now, now + seconds, faults)
                 running.run()

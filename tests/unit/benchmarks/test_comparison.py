@@ -28,8 +28,9 @@ def test_what_is_lost_is_counted_over_all_rounds() -> None:
     assert contestant(3, 1, 2).lost() == 3
 
 
-def test_cpu_seconds_are_told_for_100000_messages() -> None:
+def test_cpu_seconds_are_told_for_half_a_million_values() -> None:
     assert cpu_of_100k(Run(50_000, 250_000, 1.0, cpu=0.4)) == 0.8
+    assert cpu_of_100k(Run(125, 1_000_000, 1.0, cpu=0.4)) == 0.2
 
 
 def test_a_figure_above_its_limit_is_said() -> None:
