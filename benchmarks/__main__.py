@@ -1,8 +1,9 @@
-"""``python -m benchmarks [--only NAME]``: every benchmark on parts of its own, on loopback."""
+"""``python -m benchmarks [--only NAME]``: each benchmark on parts of its own, on loopback."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,21 +11,37 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from benchmarks import comparison, copying, machine, plot, receivers
+from benchmarks import comparison, copying, latency, machine, memory, plot, receivers, timeline
 from benchmarks.results import RESULTS, Table
 from stack import runtime
 from stack.runtime import Runtime
 from storage.migrate import migrate
 from tests.parts import RunningBroker, running_database
 
-NAMES = ("session", "writer", "ingest")
+NAMES = ("session", "writer", "ingest", "latency", "memory")
+# How long a load lasts whose length can be chosen.
+MINUTES = {"latency": 1.0, "memory": 10.0}
 
 
-def main() -> None:
-    """Run what was asked for."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+def arguments() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=NAMES, help="run this one alone")
-    only = parser.parse_args().only
+    parser.add_argument("--minutes", type=float, help="of load; with --only latency or memory")
+    given = parser.parse_args()
+    if given.minutes is not None and given.only not in MINUTES:
+        parser.error(f"--minutes goes with --only {' or '.join(MINUTES)}")
+    return given
+
+
+def main() -> int:
+    """Run what was asked for; memory, which takes a quarter of an hour, only by its name.
+
+    Returns:
+        0; 1 when a figure is above what is promised.
+    """
+    given = arguments()
+    broken = []
     console = Console(width=110)
     with ExitStack() as parts:
         home = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="technopark-bench-")))
@@ -34,11 +51,17 @@ def main() -> None:
         programs = runtime.find(home) or runtime.find(home, checkout / "runtime")
         assert programs
         url = parts.enter_context(running_database(programs, home / "postgres", {}))
-        for name in [only] if only else NAMES:
-            run(name, programs, home, fresh_database(url, name)).show(console)
+        for name in [given.only] if given.only else [x for x in NAMES if x != "memory"]:
+            minutes = given.minutes or MINUTES.get(name, 0)
+            table = run(name, programs, home, fresh_database(url, name), minutes)
+            table.show(console)
+            broken += table.broken()
+    for sentence in broken:
+        console.print(sentence)
+    return 1 if broken else 0
 
 
-def run(name: str, programs: Runtime, home: Path, url: str) -> Table:
+def run(name: str, programs: Runtime, home: Path, url: str, minutes: float) -> Table:
     """Run one benchmark."""
     if name == "session":
         broker = RunningBroker(programs, home / "broker")
@@ -49,6 +72,11 @@ def run(name: str, programs: Runtime, home: Path, url: str) -> Table:
             broker.stop()
     elif name == "writer":
         table = copying.run(url)
+    elif name == "latency":
+        table = latency.run(programs, home, url, minutes)
+    elif name == "memory":
+        table, samples, marks = memory.run(programs, home, url, minutes)
+        timeline.draw(samples, marks, "Full load, then the database away", RESULTS / "memory")
     else:
         table = comparison.run(programs, home, url)
         plot.draw(table, RESULTS / "ingest")
@@ -57,7 +85,8 @@ def run(name: str, programs: Runtime, home: Path, url: str) -> Table:
 
 def with_machine(table: Table, programs: Runtime, home: Path, url: str) -> Table:
     """The table with machine and versions beside it."""
-    table.about = machine.describe(programs, home, url)
+    with psycopg.connect(url) as connection:
+        table.about = machine.describe(programs, home, connection)
     return table
 
 
@@ -72,4 +101,4 @@ def fresh_database(url: str, name: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

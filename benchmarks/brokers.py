@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import psutil
+
 from broker.config import INGEST_SUBSCRIPTIONS, INGEST_USER, BrokerConfig, Durability
 from broker.session import Session
 from stack import broker_service
@@ -25,9 +27,15 @@ PERSISTENCE = ("persist_sqlite", "plugin_opt_db_file", "plugin_opt_flush", "plug
 
 @dataclass(frozen=True)
 class Broker:
-    """A running broker."""
+    """A running broker.
+
+    Attributes:
+        port: of its plain MQTT listener.
+        process: Mosquitto itself.
+    """
 
     port: int
+    process: psutil.Process
 
 
 @contextmanager
@@ -64,7 +72,7 @@ def running_broker(
     try:
         wait_until(lambda: listens(config.mqtt_port), "the broker to start")
         drain(config.mqtt_port)
-        yield Broker(config.mqtt_port)
+        yield Broker(config.mqtt_port, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(10)

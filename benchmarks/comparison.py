@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psycopg
@@ -19,14 +20,12 @@ from benchmarks.results import Table
 from stack.runtime import Runtime
 from storage.writer import Readings
 
-ROUNDS = 3
+# Odd, so that one of them is the median.
+ROUNDS = 5
 COUNT = 100_000
 WARM_UP = 5_000
-# Messages in a transaction of (b), here and below: the mean of ingest's own under the same load.
-BATCH = 8_000
 TESTBED_COUNT = 250
 TESTBED_WARM_UP = 10
-TESTBED_BATCH = 60
 ENCODINGS = ("cbor", "json")
 FIRST_CHANNEL = limits.DEVICES * len(METRICS) + 1
 
@@ -41,8 +40,7 @@ class Contestant:
         name: for people.
         qos: of publisher and subscriber; None: no broker.
         run: one run.
-        best: the fastest run so far.
-        lost: rows, in all runs together.
+        runs: one of each round.
     """
 
     load: str
@@ -50,41 +48,54 @@ class Contestant:
     name: str
     qos: int | None
     run: Callable[[], Run]
-    best: Run | None = None
-    lost: int = 0
+    runs: list[Run] = field(default_factory=list)
 
     def compete(self) -> None:
         """Run once more."""
-        run = self.run()
-        self.lost += run.lost
-        if self.best is None or run.seconds < self.best.seconds:
-            self.best = run
+        self.runs.append(self.run())
 
-    def result(self) -> Run:
-        """The best run."""
-        assert self.best
-        return self.best
+    def typical(self) -> Run:
+        """The run that took the median of the times."""
+        return sorted(self.runs, key=lambda run: run.seconds)[len(self.runs) // 2]
 
-    def rate(self) -> float:
-        """Messages a second."""
-        return self.result().messages / self.result().seconds
+    def lost(self) -> int:
+        """Rows, in all rounds together."""
+        return sum(run.lost for run in self.runs)
 
-    def values(self) -> float:
-        """Values a second."""
-        return self.result().rows / self.result().seconds
+    def rates(self) -> list[float]:
+        """Messages a second, of each round."""
+        return [run.messages / run.seconds for run in self.runs]
+
+    def versus(self, other: Contestant) -> float:
+        """How many times as fast it is as another: the median of the ratios of all rounds.
+
+        The two of a ratio ran within a minute. A neighbour that slows the machine for some minutes
+        spoils a round or two, and those are not the median. Of the best runs of each, one could
+        be of a quiet minute and the other not.
+        """
+        pairs = zip(self.rates(), other.rates(), strict=True)
+        return median(ours / theirs for ours, theirs in pairs)
 
 
 @dataclass
 class Ground:
-    """What all run on: the same brokers and the same database."""
+    """What all run on: the same brokers and the same database.
+
+    Attributes:
+        paces: how quick the machine was at the beginning of each round.
+    """
 
     brokers: Mapping[str, Broker]
     url: str
+    paces: list[dict[str, float]] = field(default_factory=list)
     contestants: list[Contestant] = field(default_factory=list)
 
-    def add(self, load: str, part: str, name: str, qos: int | None, run: Callable[[], Run]) -> None:
+    def add(
+        self, load: str, part: str, name: str, qos: int | None, run: Callable[[], Run]
+    ) -> Contestant:
         """Add a contestant."""
         self.contestants.append(Contestant(load, part, name, qos, run))
+        return self.contestants[-1]
 
     def find(self, load: str, part: str, name: str, qos: int | None) -> Contestant:
         """The one of these attributes."""
@@ -96,14 +107,16 @@ def null(broker: Broker, load: Load, qos: int) -> Run:
     """One run of (a)."""
     brokers.drain(broker.port)
     count = len(load.messages)
-    return Run(count, count * load.rows, limits.null_subscriber(broker, load, qos))
+    seconds, left = limits.null_subscriber(broker, load, qos)
+    return Run(count, count * load.rows, seconds, left * load.rows)
 
 
-def copied(url: str, load: Load, rows: list[Readings]) -> Run:
-    """One run of (b)."""
+def copied(url: str, load: Load, rows: Callable[[int], list[Readings]], like: Contestant) -> Run:
+    """One run of (b), with transactions as large as the platform's in the same round."""
+    batch = round(like.runs[-1].batch or len(load.messages))
     empty(url, "readings, latest")
     count = len(load.messages)
-    return Run(count, count * load.rows, limits.copy_alone(url, rows))
+    return Run(count, count * load.rows, limits.copy_alone(url, rows(batch)), batch=batch)
 
 
 def register(url: str) -> None:
@@ -130,15 +143,18 @@ def add_fleet(ground: Ground, others: list[peers.Peer]) -> None:
     """1,000 devices with five values, at both levels of service."""
     load = fleet(COUNT, limits.DEVICES, WARM_UP)
     parts = {
-        share: fleet(int(COUNT * share), limits.DEVICES, WARM_UP)
+        share: fleet(int(COUNT * share), limits.DEVICES, int(WARM_UP * share))
         for share in {other.share for other in others}
     }
     kill, url = ground.brokers["kill"], ground.url
-    rows = limits.fleet_rows(COUNT, BATCH)
-    ground.add("fleet", "b", "COPY alone", None, partial(copied, url, load, rows))
+    rows = partial(limits.fleet_rows, COUNT)
     for qos in (1, 0):
         ground.add("fleet", "a", "broker alone", qos, partial(null, kill, load, qos))
-        ground.add("fleet", "c", "the platform", qos, partial(platform, kill, url, load, qos))
+        ours = ground.add(
+            "fleet", "c", "the platform", qos, partial(platform, kill, url, load, qos)
+        )
+        if qos == 1:
+            ground.add("fleet", "b", "COPY alone", None, partial(copied, url, load, rows, ours))
         for other in others:
             given = parts[other.share]
             ground.add("fleet", "d", other.name, qos, partial(peer, other, kill, url, given, qos))
@@ -151,14 +167,14 @@ def add_fleet(ground: Ground, others: list[peers.Peer]) -> None:
 def add_testbed(ground: Ground) -> None:
     """One testbed of eight channels at 1 kHz."""
     kill, url = ground.brokers["kill"], ground.url
-    rows = limits.testbed_rows(TESTBED_COUNT, FIRST_CHANNEL, TESTBED_BATCH)
+    rows = partial(limits.testbed_rows, TESTBED_COUNT, FIRST_CHANNEL)
     for encoding in ENCODINGS:
         load = testbed(TESTBED_COUNT, encoding, FIRST_CHANNEL, TESTBED_WARM_UP)
-        if encoding == ENCODINGS[0]:
-            ground.add("testbed", "b", "COPY alone", None, partial(copied, url, load, rows))
         ground.add("testbed", "a", f"broker alone, {encoding}", 1, partial(null, kill, load, 1))
         run = partial(platform, kill, url, load, 1)
-        ground.add("testbed", "c", f"the platform, {encoding}", 1, run)
+        ours = ground.add("testbed", "c", f"the platform, {encoding}", 1, run)
+        if encoding == ENCODINGS[0]:
+            ground.add("testbed", "b", "COPY alone", None, partial(copied, url, load, rows, ours))
 
 
 def run(programs: Runtime, home: Path, url: str) -> Table:
@@ -170,9 +186,11 @@ def run(programs: Runtime, home: Path, url: str) -> Table:
         add_fleet(ground, others)
         add_testbed(ground)
         for _ in range(ROUNDS):
+            ground.paces.append(machine.pace(home))
             for contestant in ground.contestants:
                 contestant.compete()
-    return table(ground, others, machine.describe(programs, home, url))
+    with psycopg.connect(url) as connection:
+        return table(ground, others, machine.describe(programs, home, connection))
 
 
 def table(ground: Ground, others: list[peers.Peer], about: dict[str, Any]) -> Table:
@@ -180,42 +198,63 @@ def table(ground: Ground, others: list[peers.Peer], about: dict[str, Any]) -> Ta
     result = Table(
         "ingest",
         f"{COUNT:,} messages of {len(METRICS)} values from {limits.DEVICES:,} devices; "
-        f"{TESTBED_COUNT} messages of {len(CHANNELS)} × 1,000 from a testbed; best of {ROUNDS}",
+        f"{TESTBED_COUNT} messages of {len(CHANNELS)} × 1,000 from a testbed; "
+        f"median of {ROUNDS} rounds; CPU s for half a million values",
         ["", "QoS", "msg/s", "values/s", "seconds", "lost", "CPU s", "MB"],
-        about=about | {"npm": node.PACKAGES},
+        about=about | {"npm": node.PACKAGES, "paces": ground.paces},
     )
     for one in ground.contestants:
-        best = one.result()
+        typical = one.typical()
         result.add(
             f"{one.load} ({one.part}) {one.name}",
             "" if one.qos is None else str(one.qos),
-            f"{one.rate():,.0f}",
-            f"{one.values():,.0f}",
-            f"{best.seconds:.2f}",
-            str(one.lost) if one.part in "cd" else "",
-            f"{best.cpu:.2f}" if one.part == "c" and best.cpu else "",
-            f"{best.memory / 1e6:.0f}" if one.part == "c" and best.memory else "",
+            f"{typical.messages / typical.seconds:,.0f}",
+            f"{typical.rows / typical.seconds:,.0f}",
+            f"{typical.seconds:.2f}",
+            str(one.lost()),
+            f"{cpu_of_100k(typical):.2f}" if typical.cpu else "",
+            f"{typical.memory / 1e6:.0f}" if typical.memory else "",
         )
         result.about.setdefault("runs", []).append(
             {"load": one.load, "part": one.part, "name": one.name, "qos": one.qos}
-            | asdict(best)
-            | {"lost": one.lost}
+            | asdict(typical)
+            | {"lost": one.lost(), "rounds": [asdict(run) for run in one.runs]}
         )
+    for what in ground.paces[0]:
+        paces = [pace[what] for pace in ground.paces]
+        result.notes.append(f"{what}: {min(paces):g} to {max(paces):g} at the start of a round")
     result.figures = figures(ground, others)
+    result.limits = {"lost": 0}
     return result
 
 
+def cpu_of_100k(run: Run) -> float:
+    """CPU seconds of the program that stores, for the values of 100,000 messages of the fleet."""
+    return (run.cpu or 0) * 100_000 * len(METRICS) / run.rows
+
+
 def figures(ground: Ground, others: list[peers.Peer]) -> dict[str, float]:
-    """The last line: ratios of the best runs at QoS 1, and what the platform lost in all runs."""
+    """The last line: medians of the rounds' ratios at QoS 1, and what the platform lost in all.
+
+    The best peer is the one that comes nearest to the platform.
+    """
     ours = ground.find("fleet", "c", "the platform", 1)
-    halves = (
-        ground.find("fleet", "a", "broker alone", 1).result().seconds
-        + ground.find("fleet", "b", "COPY alone", None).result().seconds
-    )
-    rates = {other.name: ground.find("fleet", "d", other.name, 1).rate() for other in others}
+    broker = ground.find("fleet", "a", "broker alone", 1)
+    copying = ground.find("fleet", "b", "COPY alone", None)
+    columnar = ground.find("testbed", "c", f"the platform, {ENCODINGS[0]}", 1)
+    columns = ground.find("testbed", "b", "COPY alone", None)
+    by_peer = {
+        other.name: ours.versus(ground.find("fleet", "d", other.name, 1)) for other in others
+    }
     return {
-        "vs_limit": halves / ours.result().seconds,
-        "vs_insert": ours.rate() / rates["paho, INSERT a message"],
-        "vs_best_same_rows": ours.rate() / max(rates.values()),
-        "lost": sum(one.lost for one in ground.contestants if one.part == "c"),
+        "columnar_vs_copy": columnar.versus(columns),
+        "cpu_s_per_100k": median(cpu_of_100k(run) for run in ours.runs),
+        "rss_mb": max(run.memory or 0 for run in ours.runs) / 1e6,
+        "vs_limit": median(
+            (a.seconds + b.seconds) / c.seconds
+            for a, b, c in zip(broker.runs, copying.runs, ours.runs, strict=True)
+        ),
+        "vs_insert": by_peer[peers.INSERT_A_MESSAGE.name],
+        "vs_best_same_rows": min(by_peer.values()),
+        "lost": sum(one.lost() for one in ground.contestants if one.part == "c"),
     }

@@ -155,20 +155,24 @@ class Acknowledgements:
     count: int = 0
     rest: bytes = b""
 
-    def read(self) -> None:
-        """Wait for the next bytes and count the packets that they complete."""
+    def read(self) -> list[mqtt5.PubAckPacket]:
+        """Wait for the next bytes; return, and count, the packets that they complete."""
         data = self.connection.recv(1 << 16)
         if not data:
             raise ConnectionError("the broker closed the publisher's connection")
         view = memoryview(self.rest + data)
+        found = []
         while True:
             try:
                 packet, size = mqtt5.read(view)
             except IndexError:
                 break
-            self.count += isinstance(packet, mqtt5.PubAckPacket)
+            if isinstance(packet, mqtt5.PubAckPacket):
+                found.append(packet)
             view = view[size:]
         self.rest = bytes(view)
+        self.count += len(found)
+        return found
 
 
 @contextmanager

@@ -22,7 +22,9 @@ class Table:
         subject: what was run.
         columns: headings.
         rows: one list of cells for each thing that was measured.
+        notes: sentences below the table.
         figures: what the last line says.
+        limits: what a figure may be at most, of those for which something is promised.
         about: what belongs to the result beside it: machine, versions, single runs.
     """
 
@@ -30,12 +32,22 @@ class Table:
     subject: str
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *cells: str) -> None:
         """Add a row."""
         self.rows.append(list(cells))
+
+    def broken(self) -> list[str]:
+        """A sentence for each figure that is above its limit."""
+        return [
+            f"{self.name}: {name} is {shown(self.figures[name])}, the limit is {limit:g}"
+            for name, limit in self.limits.items()
+            if self.figures[name] > limit
+        ]
 
     def show(self, console: Console) -> None:
         """Print the table and its line of figures, and keep both as JSON."""
@@ -45,6 +57,8 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         console.print(table)
+        for note in self.notes:
+            console.print(note)
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=2))
         console.print(" ".join(f"{name}={shown(value)}" for name, value in self.figures.items()))

@@ -115,10 +115,12 @@ def common(config: BrokerConfig, store: PurePosixPath) -> list[str]:
         "plugin_opt_flush_period 0",
         f"plugin_opt_sync {config.durability.sqlite_sync}",
         f"max_packet_size {config.max_packet_size}",
-        # Never acknowledge and then drop: the queue for ingest has no limit but the disk.
+        # Never acknowledge and then drop: every limit of the queue does that, or locks its reader
+        # out. The registry watches how much waits, and holds the devices back (ADR 0010).
         "max_queued_messages 0",
-        # Not 0: with it 2.1 writes a line into its log for every message of MQTT 5.
-        "max_inflight_messages 65535",
+        "sys_interval 1",
+        # At 0, and at 65535, 2.1.2 writes a line into its log for every message that it takes.
+        "max_inflight_messages 65534",
         "max_keepalive 3600",
         f"global_max_connections {config.max_connections}",
         "queue_qos0_messages true",

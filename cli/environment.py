@@ -47,6 +47,7 @@ CHOICES: Mapping[str, str] = {
     "INGEST_WORKERS": "1",
     "LOG_FORMAT": "text",
     "LOG_LEVEL": "info",
+    "BROKER_MEMORY": "1GiB",
 }
 
 

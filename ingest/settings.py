@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from service.settings import LogSettings
-
 from broker.config import MAX_WORKERS, Durability
+from service.settings import LogSettings
 
 
 class Settings(LogSettings):

@@ -35,6 +35,7 @@ from registry.access import Pool
 from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
+from registry.broker_room import Room
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -100,12 +101,19 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
     async def opened(app: FastAPI) -> AsyncIterator[None]:
         async with open_pool(settings) as pool:
             database_url = settings.database_url.get_secret_value()
-            keeper = Keeper(pool, database_url, settings.broker_folder, internal)
+            room = Room(settings.broker_folder, settings.broker_memory)
+            keeper = Keeper(pool, database_url, settings.broker_folder, internal, room)
             broker = BrokerMetrics()
             publisher = Publisher(
-                settings.broker_host, settings.broker_port, registry_password, keeper.heard, broker
+                settings.broker_host,
+                settings.broker_port,
+                registry_password,
+                keeper.heard,
+                broker,
+                room.counted,
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
+            app.state.room = room
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
             async with background(*keeper.work(), publisher.run()):

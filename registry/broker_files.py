@@ -20,6 +20,7 @@ import structlog
 from broker import passwords
 from registry.access import Pool
 from registry.broker_log import BrokerLog
+from registry.broker_room import Room
 from storage import credentials
 
 # Every reload makes the broker check all connected clients again, so a burst of changes shares
@@ -30,6 +31,8 @@ CHECK_SECONDS = 30.0
 # Not less between two secrets offered for refused log-ins: anybody can be refused.
 OFFER_SECONDS = 0.7
 RETRY_SECONDS = 1.0
+# How often the room in the broker is looked at; its own counters change once a second.
+ROOM_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -42,6 +45,7 @@ class Keeper:
         database_url: for a connection of its own that listens.
         folder: the broker's, with ``passwords`` and ``mosquitto.pid``.
         internal: the platform's own users of the broker and their passwords.
+        room: while it is full, the file has no devices.
 
     Attributes:
         reloads: how often the broker was told to read the file.
@@ -49,14 +53,20 @@ class Keeper:
     """
 
     def __init__(
-        self, pool: Pool, database_url: str, folder: Path, internal: Mapping[str, str]
+        self,
+        pool: Pool,
+        database_url: str,
+        folder: Path,
+        internal: Mapping[str, str],
+        room: Room,
     ) -> None:
         self._pool, self._database_url = pool, database_url
         self._file, self._pid_file = folder / "passwords", folder / "mosquitto.pid"
-        self._internal = internal
+        self._internal, self._room = internal, room
         self._log = BrokerLog()
         self._changed, self._refusals = asyncio.Event(), asyncio.Event()
         self._reload_anyway = True
+        self._writing = asyncio.Lock()
         self.reloads = 0
         self.checked = 0.0
 
@@ -72,7 +82,7 @@ class Keeper:
 
     def work(self) -> tuple[Coroutine[None, None, None], ...]:
         """What keeps the file: each to be run as a task of its own, until it is cancelled."""
-        return self._listen(), self._render_changes(), self._offer_others()
+        return self._listen(), self._render_changes(), self._offer_others(), self._watch_room()
 
     async def _listen(self) -> None:
         while True:
@@ -107,15 +117,46 @@ class Keeper:
         Returns:
             Seconds until it has to be looked at again.
         """
+        devices, expiry = await self._let_in()
+        await self._write(devices)
+        return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
+
+    async def _let_in(self) -> tuple[list[tuple[str, str]], float | None]:
+        """Whom the broker has to know, and in how many seconds that changes by itself."""
+        if self._room.is_full:
+            return [], None
         async with self._pool.connection() as connection:
             devices = await credentials.broker_entries(connection)
-            expiry = await credentials.seconds_to_next_expiry(connection)
-        changed = await asyncio.to_thread(self._replace, devices)
-        if changed or self._reload_anyway:
-            self._reload_anyway = False
-            self.reloads += passwords.reload(self._pid_file)
-        self.checked = time.time()
-        return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
+            return devices, await credentials.seconds_to_next_expiry(connection)
+
+    async def _write(self, devices: list[tuple[str, str]]) -> None:
+        async with self._writing:
+            # Room may have ended while the database was asked.
+            let_in = [] if self._room.is_full else devices
+            changed = await asyncio.to_thread(self._replace, let_in)
+            if changed or self._reload_anyway:
+                self._reload_anyway = False
+                self.reloads += passwords.reload(self._pid_file)
+            self.checked = time.time()
+
+    async def _watch_room(self) -> None:
+        while True:
+            try:
+                if self._room.look():
+                    await self._open_or_shut()
+            except OSError as error:
+                log.warning("the broker's folder is of no use", error=str(error))
+                self._changed.set()
+            await asyncio.sleep(ROOM_SECONDS)
+
+    async def _open_or_shut(self) -> None:
+        if self._room.is_full:
+            log.error("no room in the broker: devices have to wait", used=self._room.used)
+            # Not by way of the database: that it hangs may be why the broker runs full.
+            await self._write([])
+        else:
+            log.warning("room in the broker again: devices may come", used=self._room.used)
+            self._changed.set()
 
     def _replace(self, devices: list[tuple[str, str]]) -> bool:
         known = self._file.read_text() if self._file.exists() else ""
@@ -130,9 +171,13 @@ class Keeper:
         while True:
             await self._refusals.wait()
             self._refusals.clear()
+            refused = self._log.take_refused()
+            # Without room nobody is let in: that says nothing about secrets.
+            if self._room.is_full:
+                continue
             try:
                 async with self._pool.connection() as connection:
-                    await credentials.offer_next_secret(connection, self._log.take_refused())
+                    await credentials.offer_next_secret(connection, refused)
             except psycopg.Error as error:
                 log.warning("a refused device waits", error=type(error).__name__)
             await asyncio.sleep(OFFER_SECONDS)

@@ -53,6 +53,7 @@ class Publisher:
         heard: called with each line of the broker's log, and with None at each new connection:
             what was known from the log before no longer holds.
         figures: told what the broker says of itself.
+        counted: told the same, as text.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class Publisher:
         password: str,
         heard: Callable[[str | None], None],
         figures: BrokerMetrics,
+        counted: Callable[[str, str], None] = lambda _topic, _value: None,
     ) -> None:
-        self._host, self._port, self._password, self._heard = host, port, password, heard
-        self._figures = figures
+        self._host, self._port, self._password = host, port, password
+        self._heard, self._figures, self._counted = heard, figures, counted
         self._client: Client | None = None
         self._present = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -198,6 +200,7 @@ class Publisher:
             self._heard(payload.decode(errors="replace"))
         else:
             self._figures.note(topic, payload)
+            self._counted(topic, payload.decode(errors="replace"))
 
     def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         taken = self._waiting.get(mid)

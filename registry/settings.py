@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 
 from service.settings import LogSettings
 
@@ -21,5 +21,8 @@ class Settings(LogSettings):
     broker_host: str = Field("127.0.0.1", description="where the broker listens")
     broker_port: int = Field(1883, ge=1, le=65535, description="the broker's plain MQTT port")
     broker_folder: Path = Field(description="with the broker's password file and mosquitto.pid")
+    broker_memory: ByteSize = Field(
+        ByteSize(1 << 30), gt=0, description="for messages that wait; then devices have to"
+    )
     registry_password: SecretStr = Field(description="of the broker's user _registry")
     ingest_password: SecretStr = Field(description="of the broker's user _ingest")

@@ -12,8 +12,9 @@ from broker.passwords import hash_secret, new_secret, verify_secret
 from broker.payloads import decode
 from broker.topics import DEVICE_ID, Channel, Topic
 from registry.access import Pool, pool
+from registry.broker_room import Room
 from registry.fields import Answer, example
-from registry.problems import UnauthorizedError, UnprocessableError
+from registry.problems import UnauthorizedError, UnavailableError, UnprocessableError
 from registry.publisher import Publisher
 from storage import credentials
 from storage.rows import Row
@@ -71,6 +72,13 @@ async def publisher(request: Request) -> Publisher:
     return opened
 
 
+async def require_room(request: Request) -> None:
+    """Refuse while the broker has no room: devices with MQTT have to wait as well."""
+    room: Room = request.app.state.room
+    if room.is_full:
+        raise UnavailableError("too many messages wait to be stored: send it again later")
+
+
 def content_type(request: Request) -> str | None:
     """The media type of the body; None where it is only a habit of the sender's library."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -95,6 +103,7 @@ BODY: dict[str, Any] = {
     "/devices/{device_id}/telemetry",
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Accepted,
+    dependencies=[Depends(require_room)],
     openapi_extra={"requestBody": BODY},
 )
 async def receive_telemetry(

@@ -94,6 +94,7 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
             API_PORT=str(settings.api_port),
             REGISTRY_PORT=str(settings.registry_port),
             BROKER_FOLDER=str(home.broker),
+            BROKER_MEMORY=str(int(settings.broker_memory)),
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
             **shared(settings, credentials),

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, IPvAnyAddress, ValidationError, model_validator
+from pydantic import ByteSize, Field, IPvAnyAddress, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from broker.config import MAX_WORKERS, Durability
@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     durability: Durability = Durability.KILL
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO
+    broker_memory: ByteSize = Field(ByteSize(1 << 30), gt=0)
     debian_mirror: str | None = None
 
     @model_validator(mode="after")

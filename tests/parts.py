@@ -172,7 +172,9 @@ class RunningIngest:
         self.pipeline = Pipeline(self.settings)
         self.thread = threading.Thread(target=self.pipeline.run)
         self.thread.start()
-        wait_until(lambda: NOT_CONNECTED not in (self.pipeline.problem() or ""), "ingest to connect")
+        wait_until(
+            lambda: NOT_CONNECTED not in (self.pipeline.problem() or ""), "ingest to connect"
+        )
 
     def stop(self) -> None:
         self.pipeline.stopping.set()

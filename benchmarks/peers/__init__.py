@@ -20,7 +20,7 @@ from benchmarks.peers import node
 from benchmarks.peers.target import TABLE, TOPIC, USER, Target
 from stack.runtime import Runtime
 
-__all__ = ["TABLE", "Peer", "Target", "prepare"]
+__all__ = ["INSERT_A_MESSAGE", "TABLE", "Peer", "Target", "make_table", "prepare"]
 
 HERE = Path(__file__).parent
 
@@ -48,15 +48,14 @@ class Peer:
 
 def prepare(programs: Runtime, home: Path, url: str) -> list[Peer]:
     """Install what npm has to bring, make the table, and list the peers."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(CREATE_TABLE.encode())
+    make_table(url)
     folder = home / "peers"
     folder.mkdir(mode=0o755)
     shutil.copy(HERE / "rows.awk", folder)
     node.install(folder)
     return [
         Peer("paho, INSERT a row", python("paho_insert", "rows"), 0.05),
-        Peer("paho, INSERT a message", python("paho_insert", "message"), 0.05),
+        INSERT_A_MESSAGE,
         Peer("paho, COPY", python("paho_copy"), 0.25),
         Peer("mosquitto_sub | psql COPY", lambda target: shell(programs, folder, target)),
         Peer("mqtt.js, pg-copy-streams", lambda target: node.command(folder, target)),
@@ -64,10 +63,19 @@ def prepare(programs: Runtime, home: Path, url: str) -> list[Peer]:
     ]
 
 
+def make_table(url: str) -> None:
+    """The table that peers write into."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(CREATE_TABLE.encode())
+
+
 def python(module: str, *arguments: str) -> Callable[[Target], list[str]]:
     """The command line of a peer written in Python."""
     start = [sys.executable, "-m", f"benchmarks.peers.{module}"]
     return lambda target: [*start, json.dumps(asdict(target)), *arguments]
+
+
+INSERT_A_MESSAGE = Peer("paho, INSERT a message", python("paho_insert", "message"), 0.05)
 
 
 def shell(programs: Runtime, folder: Path, target: Target) -> list[str]:

@@ -24,7 +24,7 @@ def main() -> None:
             batch = take(queue)
             with connection.cursor().copy(f"COPY {TABLE} FROM STDIN") as copy:
                 for message in batch:
-                    for row in rows(message.topic, message.payload):
+                    for row in rows(message.topic, message.payload, target.ticks):
                         copy.write_row(row)
 
 

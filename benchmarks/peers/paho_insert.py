@@ -19,11 +19,11 @@ def main() -> None:
     connection = psycopg.connect(target.url, autocommit=True)
 
     def by_row(message: mqtt.MQTTMessage) -> None:
-        for row in rows(message.topic, message.payload):
+        for row in rows(message.topic, message.payload, target.ticks):
             connection.execute(INSERT, row)
 
     def by_message(message: mqtt.MQTTMessage) -> None:
-        given = rows(message.topic, message.payload)
+        given = rows(message.topic, message.payload, target.ticks)
         several = INSERT + ", (%s, %s, %s)" * (len(given) - 1)
         connection.execute(several, [field for row in given for field in row])
 

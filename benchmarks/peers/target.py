@@ -32,6 +32,7 @@ class Target:
         url: of the database.
         warm_up: messages that come before the clock starts.
         count: messages that come after it.
+        ticks: in a second, of the messages' times.
     """
 
     port: int
@@ -39,12 +40,13 @@ class Target:
     url: str
     warm_up: int
     count: int
+    ticks: int = 1000
 
 
-def rows(topic: str, payload: bytes | bytearray) -> list[Row]:
+def rows(topic: str, payload: bytes | bytearray, ticks: int) -> list[Row]:
     """The narrow rows of a message; the series id comes from the device's number."""
     message = json.loads(payload)
-    ts = datetime.fromtimestamp(message["ts"] / 1000, UTC)
+    ts = datetime.fromtimestamp(message["ts"] / ticks, UTC)
     first = int(topic[14:19]) * 5 + 1
     return [(first + n, ts, value) for n, value in enumerate(message["values"].values())]
 

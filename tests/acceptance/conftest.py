@@ -26,11 +26,16 @@ PORTS = ("MQTT", "MQTTS", "WEBSOCKET", "API", "DATABASE", "REGISTRY", "INGEST")
 
 @dataclass
 class RunningPlatform:
-    """`technopark up`, started by its own command."""
+    """`technopark up`, started by its own command.
+
+    Attributes:
+        settings: more of its settings, by their names without prefix.
+    """
 
     home: Path
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
     token: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -39,6 +44,7 @@ class RunningPlatform:
             "PATH": os.environ["PATH"],
             "TECHNOPARK_HOME": str(self.home),
             **{f"TECHNOPARK_{name}_PORT": str(port) for name, port in self.ports.items()},
+            **{f"TECHNOPARK_{name}": value for name, value in self.settings.items()},
             "TECHNOPARK_API_URL": self.api_url,
             "TECHNOPARK_TOKEN": self.token,
             "COLUMNS": "200",

@@ -18,6 +18,9 @@ DAY_MS = 86_400_000
 # Longer than what a rejection shows of a payload.
 FILLER = "x" * 1200
 
+# Metrics whose values are sent without a time, each only once.
+UNTIMED = ("arrival", "said")
+
 # (metric, µs since 1970) → value; a text is a state.
 Stored = dict[tuple[str, int], float | str]
 
@@ -28,13 +31,20 @@ class Message:
 
     Attributes:
         payload: as it is sent.
-        stored: what the database has to hold of it.
+        stored: what the database has to hold of it, once.
         reason: why a part of it, or all, has to be among the rejections.
+        arrived: metric to value, of what it has to hold at least once, at whatever time.
     """
 
     payload: bytes
     stored: Stored = field(default_factory=dict)
     reason: Reason | None = None
+    arrived: dict[str, float | str] = field(default_factory=dict)
+
+    @property
+    def values(self) -> int:
+        """How many values the database has to hold."""
+        return len(self.stored) + len(self.arrived)
 
     @property
     def digest(self) -> str:
@@ -63,6 +73,12 @@ def timed(name: str, ts: int) -> Message:
         ("mode", ts * 1000): name,
     }
     return Message(encoded({"ts": ts, "values": values}), stored)
+
+
+def untimed(name: str, ts: int) -> Message:
+    """A number and a text without a time: the server's counts."""
+    values: dict[str, float | str] = {"arrival": ts, "said": name}
+    return Message(encoded(values), arrived=values)
 
 
 def listed(name: str, ts: int) -> Message:
@@ -114,5 +130,5 @@ def encoded(document: object) -> bytes:
 
 
 KINDS: tuple[Callable[[str, int], Message], ...] = (
-    timed, listed, columnar, unreadable, timed, sampled, half, timed, listed, ahead,
+    timed, listed, columnar, unreadable, untimed, timed, sampled, half, timed, listed, ahead,
 )  # fmt: skip

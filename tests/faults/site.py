@@ -17,11 +17,14 @@ from stack import probes
 from stack.home import Home
 from stack.processes import is_alive
 from tests.acceptance.conftest import RunningPlatform
-from tests.faults.plan import Run
+from tests.faults.disk import NO_SPACE, Disk
+from tests.faults.plan import SESSION, Run
 from tests.faults.proxy import Proxy
 from tests.parts import wait_until
 
 BACK_SECONDS = 120.0
+# So soon the database has to notice that its disk is full.
+NOTICE_SECONDS = 30.0
 
 
 @dataclass
@@ -32,11 +35,13 @@ class Site:
         platform: all services of it.
         proxy: the network between devices and broker.
         chance: which process of the database is killed, and how slow the network is.
+        disk: of the database; None: it is on the machine's, which nobody fills.
     """
 
     platform: RunningPlatform
     proxy: Proxy
     chance: random.Random
+    disk: Disk | None = None
 
     def suffer(self, run: Run) -> None:
         """Do what the plan says; afterwards only the victim is still away."""
@@ -49,9 +54,11 @@ class Site:
     def kill(self, victim: str) -> None:
         """kill -9 of a process that runs; one that is just being started is waited for."""
         while True:
-            with suppress(psutil.NoSuchProcess, IndexError):
-                if victim == "session":
-                    self.chance.choice(self.process("postgres").children()).kill()
+            with suppress(psutil.NoSuchProcess):
+                if victim == SESSION:
+                    server = self.process("postgres")
+                    # One that comes up on a full disk goes down again before it has sessions.
+                    self.chance.choice(server.children() or [server]).kill()
                 else:
                     self.process(victim).kill()
                 return
@@ -69,6 +76,8 @@ class Site:
                 return self.paused(whom)
             case "lock":
                 return self.locked()
+            case "fill":
+                return self.filled()
             case "cut":
                 return self.proxy.cut()
             case "lose":
@@ -108,6 +117,20 @@ class Site:
             connection.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
             yield
 
+    @contextmanager
+    def filled(self) -> Iterator[None]:
+        """The database's disk is full, and the database has met it."""
+        assert self.disk
+        log = Home(self.platform.home).logs / "postgres.log"
+        before = log.stat().st_size
+        with self.disk.filled():
+            wait_until(
+                lambda: NO_SPACE in log.read_bytes()[min(before, log.stat().st_size) :],
+                "the database to run out of disk",
+                NOTICE_SECONDS,
+            )
+            yield
+
     def process(self, service: str) -> psutil.Process:
         """The process of a service.
 
@@ -138,11 +161,26 @@ class Site:
                 entry["state"] == "ready" and is_alive(entry["pid"], entry["started"])
                 for entry in self.services()
             )
+            and all(
+                self.is_connected(entry["pid"])
+                for entry in self.services()
+                if entry["name"].startswith("ingest")
+            )
             and probes.port_answers("127.0.0.1", ports["MQTT"])
             and probes.http_answers("127.0.0.1", ports["INGEST"], "/ready")
             and probes.http_answers("127.0.0.1", ports["API"], "/health/ready")
             and self.database_answers()
         )
+
+    def is_connected(self, pid: int) -> bool:
+        """Whether a process has a connection to the broker."""
+        with suppress(psutil.NoSuchProcess):
+            return any(
+                connection.raddr and connection.raddr.port == self.platform.ports["MQTT"]
+                for connection in psutil.Process(pid).net_connections("tcp")
+                if connection.status == psutil.CONN_ESTABLISHED
+            )
+        return False
 
     def database_answers(self) -> bool:
         """Also in the middle of a crash's recovery the other services may not have noticed yet."""

@@ -17,14 +17,16 @@ import psycopg
 from stack.processes import bound
 from tests.acceptance.conftest import RunningPlatform
 from tests.faults import ledger
-from tests.faults.account import Account, arrived, promised
-from tests.faults.plan import Run, plan
+from tests.faults.account import Account, promised, there
+from tests.faults.disk import Disk
+from tests.faults.plan import Run, plan, troubles, victims
 from tests.faults.proxy import Proxy
 from tests.faults.publishers import PATIENCE_SECONDS, Order
 from tests.faults.site import Site
 from tests.parts import wait_until
 
 MQTT_DEVICES, HTTP_DEVICES, RATE = 10, 1, 30.0
+INGEST_WORKERS = 2
 # Acknowledgements have to flow again so soon after everything is back.
 FLOW_SECONDS = 30.0
 DRAIN_SECONDS = 120.0
@@ -89,7 +91,7 @@ def every_device_is_heard(running: Publishing) -> bool:
 
 
 def trial(
-    home: Path, runs: int, seed: int, tell: Callable[[str], None] = lambda _: None
+    home: Path, runs: int, seed: int, disk: Disk | None, tell: Callable[[str], None]
 ) -> Account:
     """Do ``runs`` kills to a platform in ``home``, chosen by ``seed``.
 
@@ -97,19 +99,22 @@ def trial(
         home: an empty folder, but for ``runtime``; ledger and logs stay in it.
         runs: how many kills.
         seed: the same seed, the same faults.
+        disk: made for the database; None: no disk is filled.
         tell: told of every run.
 
     Raises:
         AssertionError: something did not come back, and says what.
     """
-    platform = RunningPlatform(home)
+    platform = RunningPlatform(home, settings={"INGEST_WORKERS": str(INGEST_WORKERS)})
     try:
         platform.start()
         with Proxy(platform.ports["MQTT"]).running() as proxy:
             order = order_for(platform, proxy)
             with publishing(order) as publishers:
-                site = Site(platform, proxy, random.Random(seed))
-                for number, run in enumerate(plan(runs, seed), 1):
+                site = Site(platform, proxy, random.Random(seed), disk)
+                services = [entry["name"] for entry in site.services()]
+                disturbed = troubles(services, disk=disk is not None)
+                for number, run in enumerate(plan(runs, seed, victims(services), disturbed), 1):
                     tell(f"{number}/{runs} {suffer(site, publishers, run)}")
                 unanswered = publishers.end()
         return settle(platform, order, unanswered)
@@ -153,6 +158,6 @@ def wait_for_the_last(connection: psycopg.Connection, owed: tuple[int, int]) -> 
     """Until as much is there as is owed. Where that never is, the account will say what."""
     deadline = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < deadline:
-        if all(there >= due for there, due in zip(arrived(connection), owed, strict=True)):
+        if all(count >= due for count, due in zip(there(connection), owed, strict=True)):
             return
         time.sleep(1)

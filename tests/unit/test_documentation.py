@@ -20,6 +20,7 @@ from ingest.metrics import Metrics
 from registry.app import create_app, open_pool
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
+from registry.broker_room import Room
 from registry.metrics import Parts
 from registry.publisher import Publisher
 
@@ -105,7 +106,7 @@ def registry_metrics() -> CollectorRegistry:
     )
     app = create_app(settings)
     pool, figures = open_pool(settings), BrokerMetrics()
-    keeper = Keeper(pool, "", ROOT, {})
+    keeper = Keeper(pool, "", ROOT, {}, Room(ROOT, 1))
     found: CollectorRegistry = app.state.metrics
     found.register(Parts(pool, Publisher("", 1, "", keeper.heard, figures), keeper))
     found.register(figures)

@@ -81,7 +81,9 @@ class RunningRegistry:
         )
 
 
-def registry_settings(database_url: str, folder: Path, broker_port: int) -> Settings:
+def registry_settings(
+    database_url: str, folder: Path, broker_port: int, **others: object
+) -> Settings:
     return Settings.model_validate(
         {
             "api_port": free_port(),
@@ -91,6 +93,7 @@ def registry_settings(database_url: str, folder: Path, broker_port: int) -> Sett
             "broker_folder": folder,
             "registry_password": USERS[REGISTRY_USER],
             "ingest_password": USERS[INGEST_USER],
+            **others,
         }
     )
 
