@@ -4,7 +4,7 @@ A block is what one read from the broker brought. It is written before the broke
 acknowledgements, and read in order; segments of which everything is stored are deleted. A block
 that was being written when the process was killed was never acknowledged, so it is passed over.
 
-ADR 0008 says why there is a journal, and what it costs.
+ADR 0011 says why there is a journal, and what it costs.
 """
 
 from __future__ import annotations
