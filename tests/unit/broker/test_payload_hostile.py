@@ -1,7 +1,6 @@
 """What a hostile or a broken device sends: it costs itself, and nothing else."""
 
 import json
-import struct
 from typing import Any
 
 import cbor2
@@ -10,6 +9,8 @@ import pytest
 
 from broker.payloads import Decoded, Reason, Rejection, decode, decode_attributes
 from broker.payloads.decoded import shown
+from tests.fuzz.invariants import require_storable
+from tests.fuzz.megabytes import HANGS
 
 NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 NOW_MS = NOW // 1000
@@ -291,61 +292,11 @@ def test_a_quote_in_a_tag_opens_no_text() -> None:
 # --- a megabyte that once took minutes, or all memory ----------------------------------------
 
 
-def bignum(value: int) -> bytes:
-    digits = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return b"\xc2" + cbor2.dumps(digits)
-
-
-def shared(head: bytes, keys: list[bytes], levels: int = 12, index: int = 0) -> bytes:
-    """Containers in containers; each has eight places, and seven of them refer to the first."""
-    if index == levels:
-        return b"\x01"
-    inner = shared(head, keys, levels, index + 1)
-    reference = b"\xd8\x1d" + cbor2.dumps(index + 1) if index + 1 < levels else b"\x01"
-    return b"\xd8\x1c" + head + keys[0] + inner + b"".join(key + reference for key in keys[1:])
-
-
-LONG = "x" * (MEGABYTE // 2)
-HANGS: dict[str, tuple[str | None, bytes]] = {
-    "blanks": (None, b"a" + b" " * MEGABYTE),
-    "tags of a line": (None, b"m," + b",".join(b"a%d=1" % n for n in range(90_000)) + b" a=1"),
-    "a long name of an object": (
-        JSON,
-        json.dumps({LONG: {f"{n:x}": 1 for n in range(50_000)}}).encode(),
-    ),
-    "a long base name": (SENML_JSON, json.dumps([{"bn": LONG}, *[{"v": 1}] * 50_000]).encode()),
-    "long base names": (
-        SENML_JSON,
-        json.dumps([{"bn": "y"}, {"bn": LONG}, *[{"n": "a", "v": 1}] * 20_000]).encode(),
-    ),
-    "keys with one hash": (
-        CBOR,
-        b"\xba"
-        + struct.pack(">I", 70_000)
-        + b"".join(bignum((2**61 - 1) * (n + 1)) + b"\x01" for n in range(70_000)),
-    ),
-    "a decimal fraction": (
-        CBOR,
-        b"\xa1\x61a\xc4\x82\x00\xc2\x5a" + struct.pack(">I", MEGABYTE) + b"\xff" * MEGABYTE,
-    ),
-    "a regular expression": (CBOR, cbor2.dumps({"a": cbor2.CBORTag(35, "a|" * 500_000)})),
-    "maps of references": (CBOR, shared(b"\xa8", [b"\x61%c" % n for n in b"abcdefgh"])),
-    "lists of references": (CBOR, b"\xa1\x61a" + shared(b"\x88", [b""] * 8)),
-    "references to a text": (
-        CBOR,
-        b"\xd9\x01\x00\xa1\x61a\x9a"
-        + struct.pack(">I", 200_001)
-        + cbor2.dumps("x" * 100_000)
-        + b"\xd8\x19\x00" * 200_000,
-    ),
-    "an array that is not there": (CBOR, b"\x9b\x0f" + b"\xff" * 7),
-}
-
-
 @pytest.mark.timeout(15)
 @pytest.mark.parametrize("name", HANGS)
 def test_a_megabyte_cannot_stop_the_decoder(name: str) -> None:
     content_type, payload = HANGS[name]
     decoded = decode(content_type, payload, NOW)
+    require_storable(decoded, NOW)
     assert decoded.refused or decoded.states
     assert decoded.count < 200
