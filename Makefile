@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak faults lint clean
+.PHONY: demo test bench soak faults fuzz lint clean
 
 demo: $(VENV)/.ready
 	$(BIN)/technopark up --demo $(ARGS)
@@ -25,6 +25,10 @@ soak: $(VENV)/.ready
 
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .technopark build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -20,6 +20,8 @@ __all__ = ["free_port", "wait_until"]  # what tests take from here
 
 # A busy machine may take long over one example. The integration server repeats the same examples.
 settings.register_profile("technopark", deadline=None, derandomize="CI" in os.environ)
+# Eight properties of the decoder make 100,000 examples with this one: see docs/fuzzing.md.
+settings.register_profile("long", deadline=None, max_examples=12_500)
 settings.load_profile("technopark")
 
 ROOT = Path(__file__).parent.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -96,19 +97,30 @@ class Decoded:
             for reason, (detail, count) in self.refused.items()
         ]
 
-    def reject(self, reason: Reason, detail: str, count: int = 1) -> None:
+    def reject(self, reason: Reason, detail: Callable[[], str], count: int = 1) -> None:
         """Note refused parts.
 
         Args:
             reason: for machines.
-            detail: about the first of them; the first sentence of a reason is the one that stays.
+            detail: makes the sentence about the first of them, which is the one that stays. It is
+                called only for that one: a message may have half a million bad parts.
             count: how many they are.
         """
-        first, before = self.refused.get(reason, (detail, 0))
+        known = self.refused.get(reason)
+        first, before = known or (detail(), 0)
         self.refused[reason] = first, before + count
 
 
 def shown(value: object) -> str:
-    """A value in a sentence, cut to a readable length."""
-    text = ascii(value) if not isinstance(value, int) or abs(value) < 10**20 else "the number"
+    """A value in a sentence, of 60 characters at most, whatever a device put into it."""
+    if isinstance(value, str | bytes):
+        text = ascii(value[:60])
+    elif isinstance(value, dict):
+        text = "an object"
+    elif isinstance(value, list | tuple | np.ndarray):
+        text = "a list"
+    elif isinstance(value, int) and abs(value) >= 10**20:
+        text = "the number"
+    else:
+        text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from broker.payloads.decoded import Decoded, Reason, Rejection
-from broker.payloads.parsers import parse_json
+from broker.payloads.parsers import NOTHING, parse_json
+from broker.payloads.values import to_json
 
 
 def decode_attributes(payload: bytes) -> dict[str, Any] | Rejection:
@@ -17,26 +17,14 @@ def decode_attributes(payload: bytes) -> dict[str, Any] | Rejection:
     """
     decoded = Decoded()
     document = parse_json(payload, decoded)
-    if decoded.rejections:
+    if document is NOTHING:
         return decoded.rejections[0]
     if not isinstance(document, dict):
         return Rejection(Reason.UNKNOWN_FORMAT, "attributes are a JSON object")
-    try:
-        text = json.dumps(document, allow_nan=False)
-    except (ValueError, RecursionError):
-        return Rejection(Reason.NOT_A_NUMBER, "attributes hold a number that JSON does not have")
-    if "\\u0000" in text or ("\\ud" in text and not is_encodable(text)):
-        return Rejection(Reason.BAD_TEXT, "attributes hold a character that cannot be stored")
+    text = to_json(document)
+    if isinstance(text, Rejection):
+        return Rejection(text.reason, f"the object {text.detail}")
     return document
-
-
-def is_encodable(text: str) -> bool:
-    """Whether every surrogate of a JSON text has its other half."""
-    try:
-        json.dumps(json.loads(text), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def decode_status(payload: bytes) -> bool | Rejection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker.payloads.decoded import Decoded, Reason
+from broker.payloads.decoded import Decoded, Reason, shown
 from broker.payloads.documents import read_document, read_moment
 from broker.payloads.lines import looks_like_lines, read_lines
 from broker.payloads.parsers import NOTHING, SELF_DESCRIBED, parse_cbor, parse_json, parse_timed
@@ -35,7 +35,9 @@ def decode(content_type: str | None, payload: bytes, arrival_us: int) -> Decoded
     if reader is None:
         decoded.reject(
             Reason.UNKNOWN_FORMAT,
-            f"the content type {media_type[:80]!r} is not understood: send application/json",
+            lambda: (
+                f"the content type {shown(media_type)} is not understood: send application/json"
+            ),
         )
     else:
         reader(payload, arrival_us, decoded)

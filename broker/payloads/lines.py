@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import Any
 
 from line_protocol_parser import LineFormatError, parse_line
 
-from broker.payloads.decoded import Decoded, Reason, Rejection, shown
+from broker.payloads.decoded import Decoded, Reason, shown
 from broker.payloads.times import read_time
-from broker.payloads.values import read_values
+from broker.payloads.values import LONG_NAME, read_values
 
-# A measurement, tags if any, then fields: enough to tell it from a text that is something else.
-LINE = re.compile(rb"[^\s,={}\[\]\"][^\n]*? [^\n]*=")
+# What no measurement begins with: enough to tell a point from a text that is something else.
+NO_MEASUREMENT = re.compile(rb"[\s,={}\[\]\"]")
+# The measurement and the tags, as far as the first blank that is not escaped.
+HEAD = re.compile(r"(?:[^\\ ]|\\.|\\$)*", re.DOTALL)
+ESCAPED = re.compile(r"\\.")
+# The parser compares every tag with every other.
+MAX_TAGS = 1000
 
 
 def looks_like_lines(payload: bytes) -> bool:
     """Whether the first line that is no comment has the shape of a point."""
     for line in payload.splitlines():
         if line.strip() and not line.startswith(b"#"):
-            return LINE.match(line) is not None
+            return not NO_MEASUREMENT.match(line) and b"=" in line.partition(b" ")[2]
     return False
 
 
@@ -32,18 +38,55 @@ def read_lines(payload: bytes, arrival_us: int, decoded: Decoded) -> None:
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
-        decoded.reject(Reason.UNKNOWN_FORMAT, f"the payload is no UTF-8 text at byte {error.start}")
+        where = error.start
+        decoded.reject(
+            Reason.UNKNOWN_FORMAT, lambda: f"the payload is no UTF-8 text at byte {where}"
+        )
         return
-    points = [point for line in text.splitlines() if (point := parse(line, decoded)) is not None]
+    points = [point for line in split(text) if (point := parse(line, decoded)) is not None]
     several = len({point["measurement"] for point in points}) > 1
     for index, point in enumerate(points):
-        prefix = f"{point['measurement']}." if several else ""
-        ts = arrival_us + index if point["time"] is None else read_time(point["time"], arrival_us)
-        if isinstance(ts, Rejection):
-            decoded.reject(ts.reason, ts.detail)
+        when, fields = point["time"], point["fields"]
+        ts = arrival_us + index if when is None else read_time(when, arrival_us, decoded)
+        if ts is None:
             continue
-        read_values({prefix + name: value for name, value in point["fields"].items()}, ts, decoded)
+        if several:
+            prefix = point["measurement"][:LONG_NAME]
+            fields = {f"{prefix}.{name}": value for name, value in fields.items()}
+        read_values(fields, ts, decoded)
         decoded.attributes.update(point["tags"])
+
+
+def split(text: str) -> list[str]:
+    """The lines, of which one with a text of several lines is one."""
+    lines = text.split("\n")
+    if '"' not in text:
+        return lines
+    ends = [index for index, line in enumerate(lines) if is_odd(line)]
+    points, index = [], 0
+    while index < len(lines):
+        last = index
+        if has_open_text(lines[index]) and (after := bisect_right(ends, index)) < len(ends):
+            last = ends[after]
+        points.append("\n".join(lines[index : last + 1]))
+        index = last + 1
+    return points
+
+
+def is_odd(text: str) -> bool:
+    """Whether the number of quotes that are not escaped is odd."""
+    return '"' in text and ESCAPED.sub("", text).count('"') % 2 == 1
+
+
+def has_open_text(line: str) -> bool:
+    """Whether a field's text goes on in the next line."""
+    return '"' in line and not line.startswith("#") and is_odd(line[head_of(line) :])
+
+
+def head_of(line: str) -> int:
+    """How many characters the measurement and the tags have."""
+    found = HEAD.match(line)
+    return found.end() if found else 0
 
 
 def parse(line: str, decoded: Decoded) -> dict[str, Any] | None:
@@ -51,14 +94,19 @@ def parse(line: str, decoded: Decoded) -> dict[str, Any] | None:
     if not line.strip() or line.startswith("#"):
         return None
     if "\x00" in line:
-        decoded.reject(Reason.BAD_TEXT, "a line holds a NUL character")
+        decoded.reject(Reason.BAD_TEXT, lambda: "a line holds a NUL character")
+        return None
+    if line.count(",") > MAX_TAGS and line.count(",", 0, head_of(line)) > MAX_TAGS:
+        decoded.reject(
+            Reason.BAD_SHAPE, lambda: f"{shown(line)} has more than {MAX_TAGS} tags: send fewer"
+        )
         return None
     try:
-        point: dict[str, Any] = parse_line(line)
+        point: dict[str, Any] = parse_line(line.removesuffix("\r"))
     except (LineFormatError, OverflowError, ValueError) as error:
+        why = error
         decoded.reject(
-            Reason.UNKNOWN_FORMAT,
-            f"{shown(line)} is no line protocol: {error}".rstrip("."),
+            Reason.UNKNOWN_FORMAT, lambda: f"{shown(line)} is no line protocol: {why}".rstrip(".")
         )
         return None
     return point

@@ -8,47 +8,69 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.payloads.decoded import Decoded, Reason, Rejection, shown
+from broker.payloads.decoded import Decoded, Reason, shown
+from broker.payloads.values import as_numbers
 
 MICROSECONDS = 1_000_000
 # The contract: later than an hour ahead or earlier than this is a wrong clock, not a reading.
 CLOCK_TOLERANCE_US = 3600 * MICROSECONDS
 EARLIEST_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * MICROSECONDS
+ADVICE = "send epoch milliseconds, or a text like 2026-01-01T07:00:00+07:00 with its offset"
 
 
-def read_time(value: object, arrival_us: int) -> int | Rejection:
-    """A time stamp in µs since 1970, or why it is none.
+def read_time(value: object, arrival_us: int, decoded: Decoded) -> int | None:
+    """A time stamp in µs since 1970; None, with a rejection, where it is none.
 
     Args:
         value: epoch seconds, milliseconds, microseconds or nanoseconds, told apart by size, or
             an RFC 3339 text with an offset.
         arrival_us: the server's clock.
+        decoded: gets the rejection.
     """
+    ts = time_of(value)
+    if ts is None:
+        decoded.reject(Reason.BAD_TIME, lambda: f"{shown(value)} is no time: {ADVICE}")
+        return None
+    return plausible(ts, arrival_us, decoded)
+
+
+def time_of(value: object) -> int | None:
+    """µs since 1970, however implausible; None where the value is no time."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return Rejection(Reason.BAD_TIME, f"{shown(value)} is no time: send epoch milliseconds")
+        return None
     try:
-        ts = from_text(value) if isinstance(value, str) else from_epoch(value)
+        return from_text(value) if isinstance(value, str) else from_epoch(value)
     except (ValueError, OverflowError):
-        return Rejection(
-            Reason.BAD_TIME,
-            f"{shown(value)} is no time: send epoch milliseconds, or a text like "
-            "2026-01-01T07:00:00+07:00 with its offset",
-        )
-    return plausible(ts, arrival_us)
+        return None
 
 
-def plausible(ts: int, arrival_us: int) -> int | Rejection:
-    """The time, or why a clock cannot be right that says it."""
+def plausible(ts: int, arrival_us: int, decoded: Decoded) -> int | None:
+    """The time; None, with a rejection, where no clock can be right that says it."""
     if ts > arrival_us + CLOCK_TOLERANCE_US:
-        return Rejection(
-            Reason.CLOCK_AHEAD,
-            f"{moment(ts)} is more than an hour ahead of the server: set the device's clock",
-        )
-    if ts < EARLIEST_US:
-        return Rejection(
-            Reason.TOO_OLD, f"{moment(ts)} is before the year 2000: set the device's clock"
-        )
-    return ts
+        reject_ahead(ts, decoded)
+    elif ts < EARLIEST_US:
+        reject_old(ts, decoded)
+    else:
+        return ts
+    return None
+
+
+def reject_ahead(ts: int, decoded: Decoded, count: int = 1) -> None:
+    """Note readings that are from the future."""
+    decoded.reject(
+        Reason.CLOCK_AHEAD,
+        lambda: f"{moment(ts)} is more than an hour ahead of the server: set the device's clock",
+        count,
+    )
+
+
+def reject_old(ts: int, decoded: Decoded, count: int = 1) -> None:
+    """Note readings that are from before the platform's time."""
+    decoded.reject(
+        Reason.TOO_OLD,
+        lambda: f"{moment(ts)} is before the year 2000: set the device's clock",
+        count,
+    )
 
 
 def from_epoch(value: float) -> int:
@@ -79,7 +101,7 @@ def moment(ts: int) -> str:
     try:
         return datetime.fromtimestamp(ts / MICROSECONDS, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
-        return f"{ts} µs"
+        return "a time that no calendar has"
 
 
 def read_times(
@@ -95,47 +117,41 @@ def read_times(
     Returns:
         (n,) µs since 1970, and (n,) which of them are good.
     """
-    try:
-        array = np.asarray(values)
-    except (ValueError, OverflowError):
-        array = np.empty(0, dtype=object)
-    if array.ndim != 1 or array.dtype.kind not in "iuf" or len(array) != len(values):
-        return read_times_singly(values, arrival_us, decoded)
-    ts, good = from_epochs(array)
+    array = as_numbers(values)
+    if array is None or array.dtype.kind == "b":
+        ts, good = from_singles(values)
+    else:
+        ts, good = from_epochs(array)
     if not good.all():
-        bad = int(np.argmin(good))
+        bad = values[int(np.argmin(good))]
         decoded.reject(
-            Reason.BAD_TIME,
-            f"{shown(array[bad].item())} is no time: send epoch milliseconds",
-            int((~good).sum()),
+            Reason.BAD_TIME, lambda: f"{shown(bad)} is no time: {ADVICE}", int((~good).sum())
         )
     return ts, good & check_range(ts, good, arrival_us, decoded)
 
 
-def read_times_singly(
-    values: Any, arrival_us: int, decoded: Decoded
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The slow way, for texts and for what is no time."""
+def from_singles(values: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """``time_of`` of every value, and which have one: for texts and for what is no time."""
     ts, good = np.zeros(len(values), np.int64), np.zeros(len(values), bool)
     for index, value in enumerate(values):
-        read = read_time(value, arrival_us)
-        if isinstance(read, Rejection):
-            decoded.reject(read.reason, read.detail)
-        else:
+        # A number has at most 17 digits as µs; a text ends with the year 9999.
+        if (read := time_of(value)) is not None:
             ts[index], good[index] = read, True
     return ts, good
 
 
 def from_epochs(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """``from_epoch`` of every value, and which have one."""
-    size = np.abs(values.astype(np.float64))
-    good = size < 1e18 if values.dtype.kind == "f" else size < 9e18
-    safe = np.where(good, values, 0)
+    numbers = values.astype(np.float64)
+    size = np.abs(numbers)
     seconds, millis, micros = size < 1e11, size < 1e14, size < 1e17
     if values.dtype.kind == "f":
+        good = size < 1e20
+        safe = np.where(good, numbers, 0)
         scaled = np.select([seconds, millis, micros], [safe * 1e6, safe * 1e3, safe], safe / 1e3)
         return np.rint(scaled).astype(np.int64), good
-    whole = safe.astype(np.int64)
+    good = size < 9e18
+    whole = np.where(good, values, 0).astype(np.int64)
     return (
         np.select(
             [seconds, millis, micros],
@@ -151,9 +167,8 @@ def check_range(
 ) -> NDArray[np.bool_]:
     """Which times are plausible; rejections for the others that were good so far."""
     ahead, old = ts > arrival_us + CLOCK_TOLERANCE_US, ts < EARLIEST_US
-    for wrong in (ahead & good, old & good):
-        if wrong.any():
-            why = plausible(int(ts[np.argmax(wrong)]), arrival_us)
-            assert isinstance(why, Rejection)  # noqa: S101 - it is out of the same range
-            decoded.reject(why.reason, why.detail, int(wrong.sum()))
+    if (wrong := ahead & good).any():
+        reject_ahead(int(ts[np.argmax(wrong)]), decoded, int(wrong.sum()))
+    if (wrong := old & good).any():
+        reject_old(int(ts[np.argmax(wrong)]), decoded, int(wrong.sum()))
     return ~(ahead | old)

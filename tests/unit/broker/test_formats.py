@@ -267,7 +267,7 @@ def test_base_value_and_sums_are_resolved() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", ['{"bver":11,"n":"t","v":1}', '{"n":"t","v":1,"must_":2}', '{"n":"t","v":"x"}']
+    "record", ['{"n":"t","v":1,"must_":2}', '{"n":"t","v":"x"}', '{"n":"t","v":1,"t":"x"}']
 )
 def test_a_record_that_must_not_be_read_costs_only_itself(record: str) -> None:
     decoded = decode(SENML_JSON, f'[{record},{{"n":"u","v":2}}]'.encode(), NOW)

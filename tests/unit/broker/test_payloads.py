@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.payloads import Reason, decode, decode_attributes, decode_status
+from broker.payloads import Decoded, Reason, decode, decode_attributes, decode_status
 from broker.payloads.times import EARLIEST_US, read_time
 
 NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
@@ -48,7 +48,7 @@ def test_entries_of_a_list_without_times_do_not_fall_on_each_other() -> None:
     ],
 )
 def test_a_time_is_read_in_every_unit_of_the_contract(ts: object) -> None:
-    assert read_time(ts, NOW) == NOW
+    assert read_time(ts, NOW, Decoded()) == NOW
 
 
 @pytest.mark.parametrize("ts", ["2026-01-01T00:00:00", "yesterday", True, None, {}, 1e30, 10**40])
@@ -167,7 +167,7 @@ def test_no_bytes_raise(payload: bytes) -> None:
 @given(st.datetimes(min_value=datetime(2000, 1, 2), max_value=datetime(2025, 12, 31)))  # noqa: DTZ001
 def test_a_text_time_is_read_to_the_microsecond(moment: datetime) -> None:
     aware = moment.replace(tzinfo=UTC)
-    read = read_time(aware.isoformat(), NOW)
+    read = read_time(aware.isoformat(), NOW, Decoded())
     assert isinstance(read, int)
     assert divmod(read, 1_000_000) == (int(aware.timestamp() // 1), aware.microsecond)
 
