@@ -17,7 +17,13 @@ NEVER_EXPIRES = 4294967295
 SHARED_TELEMETRY = "$share/ingest/devices/+/telemetry"
 # What the first worker is subscribed to. What a device says of itself stays in its order by that.
 # The session is created with these before any device can connect.
-INGEST_SUBSCRIPTIONS = (SHARED_TELEMETRY, "devices/+/attributes", "devices/+/status")
+INGEST_SUBSCRIPTIONS = (
+    SHARED_TELEMETRY,
+    "devices/+/attributes",
+    "devices/+/status",
+    "replays/+/telemetry",
+    "replays/+/attributes",
+)
 
 
 def internal_users(ingest_password: str, registry_password: str) -> dict[str, str]:
@@ -155,8 +161,9 @@ user {user}
 topic read devices/+/telemetry
 topic read devices/+/attributes
 topic read devices/+/status
+topic read replays/+/telemetry
+topic read replays/+/attributes
 topic write devices/+/rejections
-topic read $SYS/#
 """
 
 
@@ -170,7 +177,8 @@ def render_acl() -> str:
 {workers}
 user {REGISTRY_USER}
 topic write devices/+/telemetry
-topic write devices/+/attributes
+topic write replays/+/telemetry
+topic write replays/+/attributes
 topic write devices/+/commands/+
 topic read devices/+/commands/+/reply
 topic write devices/+/desired

@@ -14,6 +14,13 @@ COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
+DEVICES = "devices"
+# What was rejected is sent again below this instead of ``DEVICES``. Only the registry may, so that
+# no device can backdate its messages by the property that says when they came, µs since 1970.
+REPLAYS = "replays"
+ARRIVAL = "arrival"
+
+
 class Channel(StrEnum):
     """What a topic below a device is for."""
 
@@ -78,6 +85,16 @@ class Topic:
             case ["devices", device, name] if name in PLAIN_CHANNELS:
                 return cls(device, Channel(name))
         raise InvalidTopicError(f"{text!r} is no topic of a device")
+
+
+def replay_of(topic: str) -> str:
+    """Where a message of a device's topic is sent again."""
+    return REPLAYS + topic.removeprefix(DEVICES)
+
+
+def replayed(topic: str) -> str | None:
+    """The device's topic of a message that is sent again; None for every other message."""
+    return DEVICES + topic.removeprefix(REPLAYS) if topic.startswith(f"{REPLAYS}/") else None
 
 
 PLAIN_CHANNELS = frozenset(set(Channel) - WITH_COMMAND)

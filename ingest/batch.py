@@ -36,12 +36,14 @@ class Message(NamedTuple):
 
     Attributes:
         arrival: µs since 1970, different for every message.
+        replayed: whether it came before, was rejected, and is sent again.
     """
 
     topic: str
     payload: bytes
     content_type: str | None
     arrival: int
+    replayed: bool = False
 
     @property
     def key(self) -> tuple[int, str]:
@@ -152,7 +154,12 @@ class Batch:
             self.reject(message, device, rejection)
 
     def is_over_quota(self, message: Message, device: str, values: int) -> bool:
-        """Count the message; whether its quota refuses it, which rejects it whole."""
+        """Count the message; whether its quota refuses it, which rejects it whole.
+
+        One that is sent again was counted when it first came.
+        """
+        if message.replayed:
+            return False
         if message.key not in self.charged:
             self.charged[message.key] = self.known.quotas.charge(device, values, message.arrival)
         refusal = self.charged[message.key]
@@ -250,7 +257,7 @@ class Batch:
     def break_rule(self, message: Message, why: Rejection, count: int = 1) -> None:
         """Note that values of a message break the rules of its model."""
         _, broken = self._broken.setdefault(message.key, (message, Decoded()))
-        broken.reject(why.reason, why.detail, count)
+        broken.reject(why.reason, lambda: why.detail, count)
 
     def readings(self) -> Readings:
         """All readings that the rules let through, as arrays; made once, after ``resolve``."""

@@ -27,7 +27,7 @@ from broker.config import (
     Durability,
 )
 from broker.session import Session, SessionLostError
-from broker.topics import Channel, Topic
+from broker.topics import ARRIVAL, Channel, Topic, replayed
 from ingest.batch import Batch, Message
 from ingest.health import unready
 from ingest.journal import Journal, JournalFullError, JournalTakenError, Position
@@ -57,8 +57,6 @@ DRAIN_SECONDS = 3.0
 STUCK_SECONDS = 120.0
 # A queue from which nothing came for so long is empty.
 QUIET_SECONDS = 1.0
-# The property by which the registry sends a message of earlier again, see ``Pipeline.stamp``.
-ARRIVAL = "arrival"
 
 
 class Pipeline:
@@ -241,16 +239,17 @@ class Pipeline:
         """The message with its time of arrival.
 
         Arrivals never repeat, not even between workers, so that two messages without a time stay
-        two readings. A message that is sent again after it was rejected says when it first came.
+        two readings. A message that the registry sends again says when it first came.
         """
         now = time.time_ns() // 1000
         worker = self._settings.ingest_worker
         now += worker - 1 - now % MAX_WORKERS
-        self._arrival = arrival = max(now, self._arrival + MAX_WORKERS)
-        for name, value in packet.user_properties or ():
-            if name == ARRIVAL and value.isdecimal() and 0 < int(value) < arrival:
-                arrival = int(value)
-        return Message(packet.topic, packet.payload, packet.content_type, arrival)
+        self._arrival = max(now, self._arrival + MAX_WORKERS)
+        topic = replayed(packet.topic)
+        if topic is None:
+            return Message(packet.topic, packet.payload, packet.content_type, self._arrival)
+        first = int(dict(packet.user_properties).get(ARRIVAL, self._arrival))
+        return Message(topic, packet.payload, packet.content_type, first, replayed=True)
 
     def keep(self, messages: Sequence[Message], meanwhile: Callable[[], None]) -> bool:
         """Write messages to the journal, as soon as it has room; False: stopped before."""

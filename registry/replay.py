@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, Field
 
 from broker.payloads import Reason
+from broker.topics import ARRIVAL, replay_of
 from registry.access import (
     Credentials,
     Pool,
@@ -33,8 +34,6 @@ from storage.rows import Row
 router = APIRouter(tags=["rejections"])
 
 MOST_MESSAGES = 1000
-# The user property of MQTT 5 that tells when a message first came: µs since 1970, as text.
-ARRIVAL = "arrival"
 
 
 class Replay(Body):
@@ -155,7 +154,7 @@ async def publish(broker: Publisher, message: Row) -> UnavailableError | None:
     """Publish a message with the time when it first came; why that failed where it did."""
     try:
         await broker.publish(
-            message["topic"],
+            replay_of(message["topic"]),
             message["payload"],
             message["content_type"],
             {ARRIVAL: str(message["arrival"])},

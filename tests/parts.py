@@ -199,7 +199,7 @@ NOT_CONNECTED = "ingest is not connected to the broker"
 
 
 def ingest_settings(
-    database_url: str, broker_port: int, journal: Path, **others: object
+    database_url: str, broker_port: int, journal: Path | str, **others: object
 ) -> Settings:
     return Settings.model_validate(
         {

@@ -139,7 +139,7 @@ def heard(broker: RunningBroker) -> Iterator[list[MQTTMessage]]:
         subscribed: list[object] = []
         client.on_subscribe = lambda *event: subscribed.append(event)
         client.on_message = lambda _c, _u, message: messages.append(message)
-        client.subscribe([("devices/+/telemetry", 1), ("devices/+/attributes", 1)])
+        client.subscribe([("devices/+/telemetry", 1), ("replays/#", 1)])
         wait_until(lambda: subscribed, "the subscription")
         yield messages
 

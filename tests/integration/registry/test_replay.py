@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,11 @@ import psycopg
 import pytest
 from paho.mqtt.client import MQTTMessage
 
+from broker.topics import ARRIVAL
 from cli.api import ApiError
-from registry.replay import ARRIVAL
 from storage.ingest import RejectedMessage, store_rejections
 from tests.integration.registry.conftest import RunningRegistry, World, reject
-from tests.parts import USERS, RunningBroker, wait_until
+from tests.parts import USERS, RunningBroker, RunningIngest, ingest_settings, wait_until
 
 PATH = "devices/sunny-1/rejections/replay"
 START = datetime(2026, 3, 1, 12, 0, 0, 123_457, tzinfo=UTC)
@@ -43,12 +44,12 @@ def test_a_message_comes_again_as_it_came_with_the_time_when_it_came(
     assert answer == {"replayed": 2, "skipped": 0, "not_kept": 0, "remaining": 0, "next": None}
     wait_until(lambda: len(heard) == 2, "the messages")
     telemetry, attributes = heard
-    assert (telemetry.topic, telemetry.payload) == ("devices/sunny-1/telemetry", payload)
+    assert (telemetry.topic, telemetry.payload) == ("replays/sunny-1/telemetry", payload)
     assert telemetry.qos == 1
     properties: Any = telemetry.properties
     assert properties.ContentType == "application/cbor"
     assert properties.UserProperty == [(ARRIVAL, str(START_MICROSECONDS))]
-    assert (attributes.topic, attributes.payload) == ("devices/sunny-1/attributes", b"")
+    assert (attributes.topic, attributes.payload) == ("replays/sunny-1/attributes", b"")
     properties = attributes.properties
     assert not hasattr(properties, "ContentType")
     assert properties.UserProperty == [("arrival", str(START_MICROSECONDS + 1_000_000))]
@@ -101,7 +102,7 @@ def test_what_cannot_be_sent_again_is_counted_and_stays_open(
         ("telemetry", "too-large"),
     ]
     wait_until(lambda: heard, "the message")
-    assert [message.topic for message in heard] == ["devices/sunny-1/telemetry"]
+    assert [message.topic for message in heard] == ["replays/sunny-1/telemetry"]
 
 
 @pytest.mark.parametrize("include_replayed", [False, True])
@@ -276,3 +277,33 @@ def test_a_replay_that_cannot_be_is_refused_by_name(
         wired.admin.post(PATH, body)
     assert refused.value.status == 422
     assert len(still_open(connection)) == 1
+
+
+def test_what_was_rejected_is_stored_after_the_cause_is_mended(
+    wired: RunningRegistry, world: World, connection: psycopg.Connection, broker: RunningBroker
+) -> None:
+    """From the device by way of a rejection and a changed model to a reading at its old time."""
+    metric = {"metric": "t", "unit": "Cel", "maximum": 50, "out_of_range": "reject"}
+    wired.admin.post("models", {"id": "probe", "name": "Probe", "metrics": [metric]})
+    wired.admin.patch("devices/sunny-1", {"model_id": "probe"})
+    broker.add("sunny-1")
+    with tempfile.TemporaryDirectory() as journal:
+        ingest = RunningIngest(
+            ingest_settings(wired.settings.database_url.get_secret_value(), broker.port, journal)
+        )
+        ingest.start()
+        with broker.client("sunny-1") as device:
+            device.publish("devices/sunny-1/telemetry", '{"t": 60}', 1).wait_for_publish(10)
+        wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "its refusal")
+        assert wired.admin.post(PATH)["replayed"] == 1
+        wait_until(lambda: ingest.count("messages_stored") == 2, "the replay")
+        wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "it is open")
+        wired.admin.patch("models/probe", {"metrics": [{**metric, "maximum": 70}]})
+        assert wired.admin.post(PATH)["replayed"] == 1
+        wait_until(lambda: ingest.count("readings_stored") == 1, "the reading")
+        ingest.stop()
+    assert still_open(connection) == []
+    [(first, stored)] = connection.execute(
+        "SELECT r.ts, t.ts FROM rejections r, telemetry t WHERE t.value = 60"
+    ).fetchall()
+    assert first == stored
