@@ -117,7 +117,8 @@ def common(config: BrokerConfig, store: PurePosixPath) -> list[str]:
         f"plugin_opt_acl_file {config.folder}/acl",
         f"plugin {config.plugins}/mosquitto_persist_sqlite.so",
         f"plugin_opt_db_file {store}",
-        # With 0 every message is in the store before its PUBACK leaves.
+        # With 0 the store is committed at each turn of the broker's loop, after the PUBACKs of that
+        # turn have left; ADRs 0010 and 0011 tell what follows.
         "plugin_opt_flush_period 0",
         f"plugin_opt_sync {config.durability.sqlite_sync}",
         f"max_packet_size {config.max_packet_size}",
