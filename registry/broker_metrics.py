@@ -1,7 +1,8 @@
 """What the broker tells of itself under ``$SYS``, as Prometheus metrics.
 
-The topics are those of Mosquitto 2.1.2, which sends a value when it has changed, at most every
-10 s, and each of them to a new subscription. ADR 0009 tells why the registry listens, not ingest.
+The topics are those of Mosquitto 2.1.2, which sends a value when it has changed, at most once a
+second as ours is set up, and each of them to a new subscription. ADR 0009 tells why the registry
+listens, not ingest.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker import passwords
-from broker.config import INGEST_USER
+from broker.config import INGEST_USER, INGEST_USERS
 from cli.environment import BrokerSettings, broker_config, render_broker, render_serve_script
 from stack import broker_service
 from stack.runtime import Runtime
@@ -127,7 +127,7 @@ def test_the_command_fills_the_folder_and_keeps_the_devices_that_are_in_it(
         file.write(passwords.render([("meter", passwords.hash_secret("tpd_x"))]))
     render_broker()
     users = {line.partition(":")[0] for line in (folder / "passwords").read_text().splitlines()}
-    assert users == {"_ingest", "_registry", "meter"}
+    assert users == {*INGEST_USERS, "_registry", "meter"}
     assert "certfile" not in (folder / "mosquitto.conf").read_text()
     assert (folder / "serve.sh").exists()
 
