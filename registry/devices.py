@@ -34,7 +34,7 @@ from registry.fields import (
     unset,
 )
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ConflictError, ForbiddenError, in_body, no_such
+from registry.problems import ConflictError, in_body, no_such
 from storage import credentials, devices, tenants
 from storage.rows import Connection, Row
 
@@ -135,10 +135,10 @@ class DeviceQuery(PageQuery):
 
 async def require_maker(connection: Connection, person: Person, tenant_id: str) -> None:
     """Return only if the person may add devices to the tenant."""
-    if await tenants.tenant(connection, person.scope, tenant_id) is None:
+    tenant = await tenants.tenant(connection, person.reach("tenant.read"), tenant_id)
+    if tenant is None:
         raise no_such("tenant_id", "tenant")
-    if not person.makes_for(tenant_id):
-        raise ForbiddenError("only those who work for the tenant may add devices to it")
+    person.require("device.change", {**tenant, "tenant_id": tenant_id})
 
 
 def made_ids(tenant_id: str, name: str) -> Iterator[str]:

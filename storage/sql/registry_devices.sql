@@ -12,7 +12,7 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- devices --
-SELECT d.*, a.last_seen, a.online
+SELECT d.*, a.last_seen, a.online, array_remove(ARRAY[l.park_id, t.park_id], NULL) AS parks
 FROM devices d
 JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN labs l ON l.id = d.lab_id

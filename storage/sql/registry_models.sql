@@ -15,7 +15,7 @@ WITH added AS (
 SELECT *, %(metrics)s AS metrics FROM added;
 
 -- models --
-SELECT m.*, coalesce(x.metrics, '[]') AS metrics
+SELECT m.*, t.park_id, coalesce(x.metrics, '[]') AS metrics
 FROM models m
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(to_jsonb(k) - 'model_id' ORDER BY k.metric) AS metrics
