@@ -14,9 +14,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.origin import ORIGIN
 from registry.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from registry.rights import Action, reach, refusal
-from storage import devices, models, parks, people, tenants
+from storage import audit, devices, models, parks, people, tenants
 from storage.people import Viewer
 from storage.rows import Connection, Row, Scope
 
@@ -124,7 +125,21 @@ async def signed_in(
     row = await people.person(connection, credentials.credentials)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
+    await note_actor(connection, row["id"], row["token_id"])
     return Person(row["id"], row["email"], row["name"], row["memberships"])
+
+
+async def note_actor(connection: Connection, user_id: int, token_id: int | None) -> None:
+    """Tell the audit log who acts in this transaction, if it may change something."""
+    origin = ORIGIN.get()
+    if origin.changes:
+        await audit.act(
+            connection,
+            user_id=user_id,
+            token_id=token_id,
+            address=origin.address,
+            request_id=origin.request_id,
+        )
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]

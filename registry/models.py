@@ -16,7 +16,19 @@ from registry.access import (
     SignedIn,
     readable_model,
 )
-from registry.fields import Answer, Body, Finite, MetricName, Name, Slug, Text, Unit, example, unset
+from registry.fields import (
+    Answer,
+    Body,
+    Finite,
+    Interval,
+    MetricName,
+    Name,
+    Slug,
+    Text,
+    Unit,
+    example,
+    unset,
+)
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ForbiddenError, no_such
 from storage import models, tenants
@@ -34,6 +46,7 @@ METRICS: list[dict[str, Any]] = [
         "minimum": 0.0,
         "maximum": 12.0,
         "out_of_range": "flag",
+        "expected_interval_seconds": 10.0,
     }
 ]
 MODEL: dict[str, Any] = {
@@ -58,6 +71,7 @@ class Metric(Body):
     minimum: Finite | None = None
     maximum: Finite | None = None
     out_of_range: OutOfRange = "flag"
+    expected_interval_seconds: Interval | None = None
 
     @model_validator(mode="after")
     def range_is_one(self) -> Self:
