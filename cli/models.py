@@ -19,7 +19,8 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         help='A metric as JSON: {"metric": "power", "kind": "number", "unit": "kW", "minimum": 0, '
-        '"maximum": 12, "out_of_range": "reject"}, or "flag"; all but the name may be left out.',
+        '"maximum": 12, "out_of_range": "reject", "expected_interval_seconds": 10}; all but the '
+        "name may be left out.",
     ),
 ]
 

@@ -97,7 +97,7 @@ def add_tenant(
     Example: technopark tenant add sunny "Sunny Cells" --kind startup --park cimahi
     """
     body = {"id": tenant_id, "name": name, "kind": kind, "park_id": park_id}
-    more = asking.given(values_per_second=asking.quota(quota))
+    more = asking.given(values_per_second=asking.number(quota, "--values-per-second"))
     with asking.asking() as api:
         asking.show(api.post("tenants", {**body, **more}), as_json=False)
 
@@ -139,7 +139,10 @@ def set_tenant(
     Example: technopark tenant set sunny --values-per-second 500
     """
     changes = asking.given(
-        name=name, kind=kind, park_id=park_id, values_per_second=asking.quota(quota)
+        name=name,
+        kind=kind,
+        park_id=park_id,
+        values_per_second=asking.number(quota, "--values-per-second"),
     )
     if not changes:
         raise typer.BadParameter("name what is to be another, for example --kind industry")

@@ -14,7 +14,7 @@ import typer
 from paho.mqtt.client import MQTTMessage
 from typer.testing import CliRunner, Result
 
-from cli import devices, models, organisations, rejections
+from cli import devices, models, organisations, rejections, tail
 from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.parts import RunningBroker, RunningIngest, wait_until
 
@@ -22,7 +22,7 @@ Command = Callable[..., Result]
 
 app = typer.Typer()
 app.add_typer(devices.app, name="device")
-app.command()(devices.tail)
+app.command()(tail.tail)
 app.command()(organisations.login)
 app.add_typer(models.app, name="model")
 app.add_typer(rejections.app, name="rejections")
@@ -329,7 +329,7 @@ def test_tail_prints_values_as_they_come(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.05)
     run = command(wired, monkeypatch, tmp_path)
     secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
 
@@ -350,7 +350,7 @@ def test_tail_prints_values_as_they_come(
 def test_tail_prints_each_rejection_once(
     run: Command, world: World, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.05)
     connection.execute(
         "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size) "
         "SELECT now(), 'sunny-1', n::text, 'bad-time', n::text, '', 0 FROM generate_series(1, 3) n"
