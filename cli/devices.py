@@ -10,8 +10,10 @@ import typer
 from cli import asking
 from cli.api import Api, ApiError, Json, path
 from cli.asking import AsJson, Quota, Yes
+from cli.audit import history_of
 
 app = typer.Typer(help="Devices and their secrets.", no_args_is_help=True)
+app.command("history")(history_of("device", "sunny-roof-1"))
 
 COLUMNS = ("id", "name", "tenant_id", "lab_id", "model_id", "stage", "tags", "last_seen")
 

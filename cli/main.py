@@ -57,14 +57,6 @@ for name, group in {
     "token": organisations.token,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
-for name, (group, example) in {
-    "device": (devices.app, "sunny-roof-1"),
-    "tenant": (organisations.tenant, "sunny"),
-    "park": (organisations.park, "cimahi"),
-    "lab": (organisations.lab, "cimahi-solar"),
-    "model": (models.app, "pv-inverter"),
-}.items():
-    group.command("history")(audit.history_of(name, example))
 add(DEVICES, organisations.login, audit.audit_log)
 add(DATA, tail.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)

@@ -10,9 +10,11 @@ import typer
 from cli import asking
 from cli.api import Json, path
 from cli.asking import AsJson
+from cli.audit import history_of
 from cli.organisations import Id, Name, OfTenant
 
 app = typer.Typer(help="Types of devices.", no_args_is_help=True)
+app.command("history")(history_of("model", "pv-inverter"))
 
 Metrics = Annotated[
     list[str] | None,

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from broker.passwords import hash_secret, new_secret
 from registry.rights import RIGHTS, Action, Role
 from storage.accounts import issue_token
 from tests.conftest import cloned
@@ -168,8 +169,9 @@ def colleague(connection: psycopg.Connection, tenant: str) -> Ids:
         ),
         "secret_id": one(
             connection,
-            "INSERT INTO device_secrets (device_id, hash) VALUES (%s, 'none') RETURNING id",
+            "INSERT INTO device_secrets (device_id, hash) VALUES (%s, %s) RETURNING id",
             f"{tenant}-1",
+            hash_secret(new_secret()),
         ),
     }
 
