@@ -27,7 +27,7 @@ CREATE TABLE audit_log (
     -- Whom it concerns.
     tenants     text[] NOT NULL,
     parks       text[] NOT NULL,
-    people      bigint[] NOT NULL
+    person_id   bigint
 );
 CREATE INDEX audit_log_by_time ON audit_log (at DESC, id DESC);
 -- A part of a thing, such as a metric of a model, has the thing's id before a slash.
@@ -35,7 +35,7 @@ CREATE INDEX audit_log_by_subject ON audit_log (split_part(subject, '/', 1), kin
 CREATE INDEX audit_log_by_user ON audit_log (user_id, at DESC);
 CREATE INDEX audit_log_by_tenant ON audit_log USING gin (tenants);
 CREATE INDEX audit_log_by_park ON audit_log USING gin (parks);
-CREATE INDEX audit_log_by_person ON audit_log USING gin (people);
+CREATE INDEX audit_log_by_person ON audit_log (person_id, at DESC) WHERE person_id IS NOT NULL;
 
 -- The log is only added to. What may be taken away, forget_audit takes away.
 CREATE FUNCTION keep_audit() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -63,9 +63,8 @@ BEGIN
     DELETE FROM audit_log
     WHERE at < older_than AND (tenant IS NULL OR tenants @> ARRAY[tenant]);
     GET DIAGNOSTICS forgotten = ROW_COUNT;
-    INSERT INTO audit_log (operation, kind, subject, before, tenants, parks, people)
-    VALUES ('deleted', 'audit-entry', 'many', jsonb_build_object('entries', forgotten),
-            '{}', '{}', '{}');
+    INSERT INTO audit_log (operation, kind, subject, before, tenants, parks)
+    VALUES ('deleted', 'audit-entry', 'many', jsonb_build_object('entries', forgotten), '{}', '{}');
     RETURN forgotten;
 END $$;
 
@@ -89,8 +88,8 @@ BEGIN
         WHEN 'DELETE' THEN olds := ARRAY(SELECT to_jsonb(r) FROM deleted r);
         ELSE olds := ARRAY[to_jsonb(OLD)]; news := ARRAY[to_jsonb(NEW)];
     END CASE;
-    INSERT INTO audit_log (operation, kind, subject, before, after, tenants, parks, people)
-    SELECT operation, kind, subject, before, after, whose.tenants, place.parks, people
+    INSERT INTO audit_log (operation, kind, subject, before, after, tenants, parks, person_id)
+    SELECT operation, kind, subject, before, after, whose.tenants, place.parks, person
     FROM unnest(olds, news) AS item (was, became),
     LATERAL (
         SELECT (SELECT string_agg(coalesce(became, was) ->> key, '/') FROM unnest(keys) key) AS subject,
@@ -107,8 +106,7 @@ BEGIN
                array_agg(value) FILTER (WHERE name = 'lab') AS labs,
                array_agg(value) FILTER (WHERE name = 'device') AS devices,
                array_agg(value) FILTER (WHERE name = 'model') AS models,
-               coalesce(array_agg(DISTINCT value::bigint) FILTER (WHERE name = 'user'), '{}')
-                   AS people
+               max(value::bigint) FILTER (WHERE name = 'user') AS person
         FROM (
             SELECT value,
                    CASE key WHEN 'id' THEN kind
