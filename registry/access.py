@@ -143,8 +143,6 @@ async def note_actor(connection: Connection, user_id: int, token_id: int | None)
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]
-
-
 Thing = Callable[..., Awaitable[Row]]
 
 

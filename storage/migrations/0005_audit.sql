@@ -106,7 +106,7 @@ BEGIN
                array_agg(value) FILTER (WHERE name = 'lab') AS labs,
                array_agg(value) FILTER (WHERE name = 'device') AS devices,
                array_agg(value) FILTER (WHERE name = 'model') AS models,
-               max(value::bigint) FILTER (WHERE name = 'user') AS person
+               max(value::bigint) FILTER (WHERE name = 'user' AND value ~ '^[0-9]{1,18}$') AS person
         FROM (
             SELECT value,
                    CASE key WHEN 'id' THEN kind
@@ -161,6 +161,9 @@ BEGIN
     FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS part (attnum, place), pg_attribute a
     WHERE i.indrelid = relation AND i.indisprimary
       AND a.attrelid = relation AND a.attnum = part.attnum;
+    IF keys IS NULL THEN
+        RAISE EXCEPTION '% has no primary key, by which the log could name its rows', relation;
+    END IF;
     call := format('EXECUTE FUNCTION audit(%L, %L, %L)', columns, keys, private);
     EXECUTE format('CREATE OR REPLACE TRIGGER audited AFTER INSERT ON %s
         REFERENCING NEW TABLE AS added FOR EACH STATEMENT %s', relation, call);
@@ -174,6 +177,8 @@ BEGIN
         (SELECT string_agg('OLD.' || quote_ident(c), ', ') FROM unnest(columns) c),
         (SELECT string_agg('NEW.' || quote_ident(c), ', ') FROM unnest(columns) c), call);
 END $$;
+
+REVOKE EXECUTE ON FUNCTION forget_audit, audited FROM PUBLIC;
 
 -- A device tells its firmware as an attribute; as a column of its own its changes are logged.
 ALTER TABLE devices ADD firmware text GENERATED ALWAYS AS (attributes ->> 'firmware') STORED;
