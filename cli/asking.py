@@ -155,8 +155,8 @@ def refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def quota(text: str | None) -> float | str | None:
-    """A quota that was typed; an empty text stays what it is.
+def number(text: str | None, option: str) -> float | str | None:
+    """A number that was typed; an empty text, which stands for "none", stays what it is.
 
     Raises:
         typer.BadParameter: it is no number.
@@ -164,13 +164,12 @@ def quota(text: str | None) -> float | str | None:
     if not text:
         return text
     try:
-        number = float(text)
+        read = float(text)
     except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        sentence = f"{text!r} is no number: give values per second, for example 0.5"
-        raise typer.BadParameter(sentence, param_hint="--values-per-second")
-    return number
+        read = math.nan
+    if not math.isfinite(read):
+        raise typer.BadParameter(f"{text!r} is no number: give one such as 0.5", param_hint=option)
+    return read
 
 
 def given(**fields: Json) -> dict[str, Json]:

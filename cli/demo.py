@@ -107,7 +107,9 @@ class Demo:
 
     def token(self) -> str:
         """A token of the operator, which soon expires."""
-        with psycopg.connect(self.platform.database_url, autocommit=True) as connection:
+        with psycopg.connect(
+            self.platform.database_url, autocommit=True, application_name="technopark"
+        ) as connection:
             return operator_token(connection, "demo", datetime.now(UTC) + TOKEN_LIFE)
 
     @property
@@ -190,7 +192,9 @@ class Demo:
         """Compare what the devices were told with what the database holds."""
         queries, counts = load("live"), self.counts()
         stored: dict[str, int] = {}
-        with psycopg.connect(self.platform.database_url) as connection:
+        with psycopg.connect(
+            self.platform.database_url, application_name="technopark"
+        ) as connection:
             for device, counted in counts.items():
                 if counted["acknowledged"]:
                     span = {"device": device, **span_of(counted)}

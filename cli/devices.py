@@ -1,22 +1,20 @@
-"""`technopark device …` and `technopark tail`."""
+"""`technopark device …`."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
 from cli import asking
 from cli.api import Api, ApiError, Json, path
 from cli.asking import AsJson, Quota, Yes
+from cli.audit import history_of
 
 app = typer.Typer(help="Devices and their secrets.", no_args_is_help=True)
+app.command("history")(history_of("device", "sunny-roof-1"))
 
-POLL_SECONDS = 1.0
 COLUMNS = ("id", "name", "tenant_id", "lab_id", "model_id", "stage", "tags", "last_seen")
 
 Device = Annotated[str, typer.Argument(help="The device's id.")]
@@ -27,6 +25,8 @@ Tags = Annotated[
     list[str] | None, typer.Option("--tag", help="A tag; several are several options.")
 ]
 Metadata = Annotated[str | None, typer.Option(help="A JSON object of facts about it.")]
+Latitude = Annotated[str | None, typer.Option(help="Degrees north; empty for none.")]
+Longitude = Annotated[str | None, typer.Option(help="Degrees east; empty for none.")]
 
 
 @app.command()
@@ -42,13 +42,15 @@ def add(
     tag: Tags = None,
     metadata: Metadata = None,
     quota: Quota = None,
+    latitude: Latitude = None,
+    longitude: Longitude = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a device, and show its secret once with a line that sends its first reading.
 
     Example: technopark device add "Roof 1" --tenant sunny --lab cimahi-solar --tag roof
     """
-    body = fields(name, model, lab, stage, tag, metadata, quota)
+    body = fields(name, model, lab, stage, tag, metadata, quota) | place(latitude, longitude)
     with asking.asking() as api:
         device = api.post("devices", {**body, **asking.given(tenant_id=tenant, id=device_id)})
     if as_json:
@@ -86,7 +88,15 @@ def fields(
         stage=stage,
         tags=tags,
         metadata=None if metadata is None else asking.parsed(metadata, "--metadata"),
-        values_per_second=asking.quota(quota),
+        values_per_second=asking.number(quota, "--values-per-second"),
+    )
+
+
+def place(latitude: str | None, longitude: str | None) -> dict[str, Json]:
+    """Where it stands, as far as it was typed."""
+    return asking.given(
+        latitude=asking.number(latitude, "--latitude"),
+        longitude=asking.number(longitude, "--longitude"),
     )
 
 
@@ -156,12 +166,14 @@ def set_(
     tag: Tags = None,
     metadata: Metadata = None,
     quota: Quota = None,
+    latitude: Latitude = None,
+    longitude: Longitude = None,
 ) -> None:
     """Change what is known of a device.
 
     Example: technopark device set sunny-roof-1 --stage production --lab ""
     """
-    changes = fields(name, model, lab, stage, tag, metadata, quota)
+    changes = fields(name, model, lab, stage, tag, metadata, quota) | place(latitude, longitude)
     if not changes:
         raise typer.BadParameter("name what is to be another, for example --stage pilot")
     with asking.asking() as api:
@@ -227,66 +239,3 @@ def retire(device: Device, yes: Yes = False) -> None:
     with asking.asking() as api:
         api.post(path("devices", device, "retire"))
     asking.say(f"{device} is retired")
-
-
-def tail(
-    device: Device,
-    rejected: Annotated[
-        bool, typer.Option("--rejected", help="Show what was not stored, and why.")
-    ] = False,
-    seconds: Annotated[
-        float | None, typer.Option("--for", min=0, help="End after so many seconds.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print a device's newest values as they come, until Ctrl-C.
-
-    Example: technopark tail sunny-roof-1 --rejected
-    """
-    until = None if seconds is None else time.monotonic() + seconds
-    with asking.asking() as api, suppress(KeyboardInterrupt):
-        news = rejections(api, device) if rejected else values(api, device)
-        for batch in news:
-            for item in batch:
-                tell(item, as_json=as_json)
-            if until is not None and time.monotonic() >= until:
-                return
-            time.sleep(POLL_SECONDS)
-
-
-def values(api: Api, device: str) -> Iterator[list[Json]]:
-    """Again and again, the newest values that are newer than those of before."""
-    seen: dict[str, str] = {}
-    while True:
-        latest = list(api.items(path("devices", device, "latest")))
-        yield [item for item in latest if seen.get(item["metric"]) != item["ts"]]
-        seen = {item["metric"]: item["ts"] for item in latest}
-
-
-def rejections(api: Api, device: str) -> Iterator[list[Json]]:
-    """Again and again, the rejections that came since; at first the last page of them."""
-    where = path("devices", device, "rejections")
-    newest = api.get(where, limit=20)["items"]
-    seen: set[int] = set()
-    while True:
-        yield [item for item in reversed(newest) if item["id"] not in seen]
-        seen |= {item["id"] for item in newest}
-        since: dict[str, Any] = {"from": newest[0]["ts"]} if newest else {}
-        newest = list(api.items(where, **since)) or newest
-
-
-def tell(item: Json, *, as_json: bool) -> None:
-    """One line for a value or a rejection."""
-    if as_json:
-        asking.say(json.dumps(item, ensure_ascii=False))
-    elif "reason" in item:
-        asking.say(f"{item['ts']}  {item['reason']}: {item['detail']}")
-    else:
-        value = json.dumps(item["value"], ensure_ascii=False)
-        line = f"{item['ts']}  {item['metric']} = {value} {item['unit'] or ''}".rstrip()
-        asking.say(f"{line}  {warning(item['flag'])}" if item["flag"] else line)
-
-
-def warning(flag: str) -> str:
-    """A flag that is noticed, also without colours."""
-    return typer.style(f"⚠ {flag.replace('-', ' ')}", fg="yellow", bold=True)

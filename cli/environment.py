@@ -202,7 +202,9 @@ def migrate() -> None:
     """
     settings = read(MigrateSettings)
     try:
-        with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as opened:
+        with psycopg.connect(
+            settings.database_url.get_secret_value(), autocommit=True, application_name="technopark"
+        ) as opened:
             applied = bring_up_to_date(opened)
             if settings.grafana_db_password is not None:
                 set_grafana_password(opened, settings.grafana_db_password.get_secret_value())

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    audit,
     dashboards,
     devices,
     environment,
@@ -20,6 +21,7 @@ from cli import (
     rejections,
     replay,
     simulate,
+    tail,
 )
 
 app = typer.Typer(
@@ -55,8 +57,8 @@ for name, group in {
     "token": organisations.token,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
-add(DEVICES, organisations.login)
-add(DATA, devices.tail, simulate.simulate, replay.replay)
+add(DEVICES, organisations.login, audit.audit_log)
+add(DATA, tail.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)

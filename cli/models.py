@@ -10,16 +10,19 @@ import typer
 from cli import asking
 from cli.api import Json, path
 from cli.asking import AsJson
+from cli.audit import history_of
 from cli.organisations import Id, Name, OfTenant
 
 app = typer.Typer(help="Types of devices.", no_args_is_help=True)
+app.command("history")(history_of("model", "pv-inverter"))
 
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
         "--metric",
         help='A metric as JSON: {"metric": "power", "kind": "number", "unit": "kW", "minimum": 0, '
-        '"maximum": 12, "out_of_range": "reject"}, or "flag"; all but the name may be left out.',
+        '"maximum": 12, "out_of_range": "reject", "expected_interval_seconds": 10}; all but the '
+        "name may be left out.",
     ),
 ]
 

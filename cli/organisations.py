@@ -11,12 +11,16 @@ import typer
 from cli import asking
 from cli.api import path
 from cli.asking import AsJson, Quota
+from cli.audit import history_of
 
 park = typer.Typer(help="Technoparks.", no_args_is_help=True)
 lab = typer.Typer(help="Labs and testbeds of parks.", no_args_is_help=True)
 tenant = typer.Typer(help="Organisations that own devices.", no_args_is_help=True)
 user = typer.Typer(help="People and programs, and their roles.", no_args_is_help=True)
 token = typer.Typer(help="Tokens of the API.", no_args_is_help=True)
+park.command("history")(history_of("park", "cimahi"))
+lab.command("history")(history_of("lab", "cimahi-solar"))
+tenant.command("history")(history_of("tenant", "sunny"))
 
 Id = Annotated[str, typer.Argument(help="A short name of small letters, digits and '-'.")]
 Name = Annotated[str, typer.Argument(help="What people call it.")]
@@ -97,7 +101,7 @@ def add_tenant(
     Example: technopark tenant add sunny "Sunny Cells" --kind startup --park cimahi
     """
     body = {"id": tenant_id, "name": name, "kind": kind, "park_id": park_id}
-    more = asking.given(values_per_second=asking.quota(quota))
+    more = asking.given(values_per_second=asking.number(quota, "--values-per-second"))
     with asking.asking() as api:
         asking.show(api.post("tenants", {**body, **more}), as_json=False)
 
@@ -139,7 +143,10 @@ def set_tenant(
     Example: technopark tenant set sunny --values-per-second 500
     """
     changes = asking.given(
-        name=name, kind=kind, park_id=park_id, values_per_second=asking.quota(quota)
+        name=name,
+        kind=kind,
+        park_id=park_id,
+        values_per_second=asking.number(quota, "--values-per-second"),
     )
     if not changes:
         raise typer.BadParameter("name what is to be another, for example --kind industry")

@@ -50,7 +50,9 @@ def send_one(settings: Settings, home: Home) -> float:
         Seconds from the publish to the answer of the API that has the reading.
     """
     url = services.database_url(settings, credentials.load(home))
-    with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
+    with psycopg.connect(
+        url, connect_timeout=5, autocommit=True, application_name="technopark"
+    ) as connection:
         expires = datetime.now(UTC) + timedelta(minutes=1)
         token = operator_token(connection, "doctor", expires)
     with Api(settings.api_url, token) as api:

@@ -1,22 +1,12 @@
 """Who asks, and what he or she may do. A route's signature says who may call it.
 
-Roles, and what each may do with what is in its park or tenant:
-
-| role | sees | does |
-| --- | --- | --- |
-| platform-admin | everything | everything |
-| park-manager | home tenants of the park, devices of these or in its labs | park, labs, quotas |
-| tenant-owner | the tenant | its people, models, devices and their secrets |
-| tenant-member | the tenant | its models, devices and their secrets |
-| mentor | the tenant | nothing |
-| viewer | the tenant, or what a park-manager sees | nothing |
-
-Parks, labs and the platform's own models are no secrets: everybody with a token sees them.
+What a role allows is in one table, ``registry/rights.py``. A route names an action of it by an
+annotated type, such as ``ManagedDevice``, made by ``permitted``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -24,14 +14,14 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.origin import ORIGIN
 from registry.problems import ForbiddenError, NotFoundError, UnauthorizedError
-from storage import devices, models, parks, people, tenants
+from registry.rights import Action, reach, refusal
+from storage import audit, devices, models, parks, people, tenants
 from storage.people import Viewer
 from storage.rows import Connection, Row, Scope
 
 Pool = AsyncConnectionPool[Connection]
-OWNERS = frozenset({"tenant-owner"})
-MAKERS = frozenset({"tenant-owner", "tenant-member"})
 
 
 async def pool(request: Request) -> Pool:
@@ -71,50 +61,59 @@ class Person:
     name: str
     memberships: list[dict[str, Any]]
 
+    def reach(self, action: Action) -> Scope:
+        """Where the person may do this."""
+        return reach(self.memberships, action)
+
+    def may(self, action: Action, thing: Row) -> bool:
+        """Whether the person may do this with a thing.
+
+        Args:
+            action: of the table.
+            thing: with ``tenant_id``, and ``park_id`` or ``parks``, as far as it has them.
+        """
+        return self.reach(action).covers(thing)
+
+    def require(self, action: Action, thing: Row) -> None:
+        """Return only if the person may do this with a thing that he or she may see."""
+        if not self.may(action, thing):
+            raise ForbiddenError(refusal(action))
+
     @property
     def is_admin(self) -> bool:
         """Whether he or she runs the whole platform."""
-        return any(held["role"] == "platform-admin" for held in self.memberships)
-
-    def tenants(self, roles: frozenset[str] | None = None) -> tuple[str, ...]:
-        """The tenants in which the person has one of the roles, or any."""
-        return tuple(
-            held["tenant_id"]
-            for held in self.memberships
-            if held["tenant_id"] and (roles is None or held["role"] in roles)
-        )
+        return self.reach("platform.run").everything
 
     @property
     def scope(self) -> Scope:
-        """What the person may see."""
-        places = tuple(held["park_id"] for held in self.memberships if held["park_id"])
-        return Scope(self.is_admin, self.tenants(), places)
+        """Whose devices the person may see."""
+        return self.reach("device.read")
 
     @property
     def viewer(self) -> Viewer:
         """Which people the person may see."""
-        return Viewer(self.id, self.is_admin, self.tenants(OWNERS))
+        return self.among("user.read")
+
+    def among(self, action: Action) -> Viewer:
+        """The people with whom the person may do this: always with himself or herself."""
+        reached = self.reach(action)
+        return Viewer(self.id, reached.everything, reached.tenants)
 
     def manages_park(self, park_id: str) -> bool:
         """Whether the person runs the park."""
-        return self.is_admin or any(
-            held["role"] == "park-manager" and held["park_id"] == park_id
-            for held in self.memberships
-        )
+        return self.may("park.change", {"park_id": park_id})
 
     def sets_quota_of(self, tenant: Row) -> bool:
         """Whether the person decides how many values the tenant's devices may send."""
-        return self.is_admin or (
-            tenant["park_id"] is not None and self.manages_park(tenant["park_id"])
-        )
+        return self.may("tenant.limit", tenant)
 
     def owns(self, tenant_id: str) -> bool:
         """Whether the person decides who belongs to the tenant."""
-        return self.is_admin or tenant_id in self.tenants(OWNERS)
+        return self.may("membership.give", {"tenant_id": tenant_id})
 
     def makes_for(self, tenant_id: str) -> bool:
         """Whether the person works on the tenant's devices and models."""
-        return self.is_admin or tenant_id in self.tenants(MAKERS)
+        return self.may("device.change", {"tenant_id": tenant_id})
 
 
 async def signed_in(
@@ -126,16 +125,45 @@ async def signed_in(
     row = await people.person(connection, credentials.credentials)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
+    await note_actor(connection, row["id"], row["token_id"])
     return Person(row["id"], row["email"], row["name"], row["memberships"])
 
 
+async def note_actor(connection: Connection, user_id: int, token_id: int | None) -> None:
+    """Tell the audit log who acts in this transaction, if it may change something."""
+    origin = ORIGIN.get()
+    if origin.changes:
+        await audit.act(
+            connection,
+            user_id=user_id,
+            token_id=token_id,
+            address=origin.address,
+            request_id=origin.request_id,
+        )
+
+
 SignedIn = Annotated[Person, Depends(signed_in)]
+Thing = Callable[..., Awaitable[Row]]
+
+
+def permitted(action: Action, thing: Thing) -> Thing:
+    """The dependency that gives a thing to those who may do this with it.
+
+    Args:
+        action: of the table.
+        thing: the dependency that finds the thing for those who may see it.
+    """
+
+    async def checked(found: Row = Depends(thing), person: Person = Depends(signed_in)) -> Row:
+        person.require(action, found)
+        return found
+
+    return checked
 
 
 async def administrator(person: SignedIn) -> Person:
     """The person who asks, if that is an administrator."""
-    if not person.is_admin:
-        raise ForbiddenError("only an administrator of the platform may do this")
+    person.require("platform.run", {})
     return person
 
 
@@ -151,19 +179,12 @@ def found(row: Row | None, what: str) -> Row:
 
 async def readable_park(park_id: str, connection: Database, _: SignedIn) -> Row:
     """The park of the path."""
-    return found(await parks.park(connection, park_id), "park")
+    row = found(await parks.park(connection, park_id), "park")
+    return {**row, "park_id": park_id}
 
 
+managed_park = permitted("park.change", readable_park)
 ReadablePark = Annotated[Row, Depends(readable_park)]
-
-
-async def managed_park(park: ReadablePark, person: SignedIn) -> Row:
-    """The park of the path, for those who run it."""
-    if not person.manages_park(park["id"]):
-        raise ForbiddenError("only the park's manager may change it")
-    return park
-
-
 ManagedPark = Annotated[Row, Depends(managed_park)]
 
 
@@ -172,22 +193,16 @@ async def readable_lab(lab_id: str, connection: Database, _: SignedIn) -> Row:
     return found(await parks.lab(connection, lab_id), "lab")
 
 
+managed_lab = permitted("lab.change", readable_lab)
 ReadableLab = Annotated[Row, Depends(readable_lab)]
-
-
-async def managed_lab(lab: ReadableLab, person: SignedIn) -> Row:
-    """The lab of the path, for those who run its park."""
-    if not person.manages_park(lab["park_id"]):
-        raise ForbiddenError("only the park's manager may change its labs")
-    return lab
-
-
 ManagedLab = Annotated[Row, Depends(managed_lab)]
 
 
 async def readable_tenant(tenant_id: str, connection: Database, person: SignedIn) -> Row:
     """The tenant of the path."""
-    return found(await tenants.tenant(connection, person.scope, tenant_id), "tenant")
+    scope = person.reach("tenant.read")
+    row = found(await tenants.tenant(connection, scope, tenant_id), "tenant")
+    return {**row, "tenant_id": tenant_id}
 
 
 ReadableTenant = Annotated[Row, Depends(readable_tenant)]
@@ -195,20 +210,11 @@ ReadableTenant = Annotated[Row, Depends(readable_tenant)]
 
 async def readable_model(model_id: str, connection: Database, person: SignedIn) -> Row:
     """The model of the path."""
-    return found(await models.model(connection, person.scope, model_id), "model")
+    return found(await models.model(connection, person.reach("model.read"), model_id), "model")
 
 
+managed_model = permitted("model.change", readable_model)
 ReadableModel = Annotated[Row, Depends(readable_model)]
-
-
-async def managed_model(model: ReadableModel, person: SignedIn) -> Row:
-    """The model of the path, for the people of its tenant."""
-    allowed = person.makes_for(model["tenant_id"]) if model["tenant_id"] else person.is_admin
-    if not allowed:
-        raise ForbiddenError("only those who work for the model's tenant may change it")
-    return model
-
-
 ManagedModel = Annotated[Row, Depends(managed_model)]
 
 
@@ -220,19 +226,24 @@ async def readable_user(user_id: int, connection: Database, person: SignedIn) ->
 ReadableUser = Annotated[Row, Depends(readable_user)]
 
 
+async def readable_membership(
+    membership_id: int, user: ReadableUser, connection: Database, person: SignedIn
+) -> Row:
+    """The role of the path, of the user of the path."""
+    row = await people.membership(connection, person.viewer, user["id"], membership_id)
+    return found(row, "membership")
+
+
+ManagedMembership = Annotated[Row, Depends(permitted("membership.give", readable_membership))]
+
+
 async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:
     """The device of the path."""
     return found(await devices.device(connection, person.scope, device_id), "device")
 
 
+managed_device = permitted("device.change", readable_device)
 ReadableDevice = Annotated[Row, Depends(readable_device)]
-
-
-async def managed_device(device: ReadableDevice, person: SignedIn) -> Row:
-    """The device of the path, for those who work on it."""
-    if not person.makes_for(device["tenant_id"]):
-        raise ForbiddenError("only those who work for the device's tenant may do this")
-    return device
-
-
 ManagedDevice = Annotated[Row, Depends(managed_device)]
+# Whose secrets one may see the dates of, issue and revoke.
+KeptDevice = Annotated[Row, Depends(permitted("device.secret", readable_device))]

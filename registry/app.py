@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from broker.config import internal_users
 from registry import (
+    audit,
     device_secrets,
     devices,
     health,
@@ -36,6 +37,7 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.origin import KnownOrigin
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -46,7 +48,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry,
+    telemetry, audit,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    app.add_middleware(KnownOrigin)
     metrics.install(app)
     problems.install(app)
     reference.install(app)

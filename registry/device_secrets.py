@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, status
 from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
-from registry.access import Database, ManagedDevice
+from registry.access import Database, KeptDevice
 from registry.fields import Answer, Body, example
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ConflictError, NotFoundError
@@ -56,7 +56,7 @@ class IssuedSecret(Secret):
 
 @router.get("", response_model=Page[Secret])
 async def list_secrets(
-    query: Annotated[PageQuery, Query()], device: ManagedDevice, connection: Database
+    query: Annotated[PageQuery, Query()], device: KeptDevice, connection: Database
 ) -> Row:
     """List a device's secrets, without the secrets themselves."""
     rows = await credentials.secrets(connection, device["id"], query.after(int), query.limit + 1)
@@ -64,7 +64,7 @@ async def list_secrets(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=IssuedSecret)
-async def issue_secret(body: NewSecret, device: ManagedDevice, connection: Database) -> Row:
+async def issue_secret(body: NewSecret, device: KeptDevice, connection: Database) -> Row:
     """Issue a new secret; older ones end after the overlap."""
     if device["retired_at"]:
         raise ConflictError("this device is retired: it cannot connect any more")
@@ -81,7 +81,7 @@ async def issue_secret(body: NewSecret, device: ManagedDevice, connection: Datab
 
 
 @router.delete("/{secret_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def revoke_secret(secret_id: int, device: ManagedDevice, connection: Database) -> None:
+async def revoke_secret(secret_id: int, device: KeptDevice, connection: Database) -> None:
     """Make a secret worthless; a device that is connected with it is disconnected."""
     if not await credentials.revoke_secret(connection, device["id"], secret_id):
         raise NotFoundError("there is no such secret")

@@ -25,6 +25,8 @@ from registry.fields import (
     Answer,
     Body,
     DeviceId,
+    Latitude,
+    Longitude,
     Metadata,
     Name,
     Quota,
@@ -34,7 +36,7 @@ from registry.fields import (
     unset,
 )
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ConflictError, ForbiddenError, in_body, no_such
+from registry.problems import ConflictError, in_body, no_such
 from storage import credentials, devices, tenants
 from storage.rows import Connection, Row
 
@@ -53,10 +55,13 @@ DEVICE: dict[str, Any] = {
     "tags": ["roof"],
     "metadata": {"serial": "SN-0042"},
     "values_per_second": 20.0,
+    "latitude": -6.8719,
+    "longitude": 107.5412,
 }
 SHOWN: dict[str, Any] = {
     **DEVICE,
     "attributes": {"firmware": "1.4.2"},
+    "firmware": "1.4.2",
     "created_at": "2026-03-01T09:00:00Z",
     "changed_at": "2026-03-01T09:00:00Z",
     "retired_at": None,
@@ -78,6 +83,8 @@ class NewDevice(Body):
     tags: Tags = Field(default_factory=list)
     metadata: Metadata = Field(default_factory=dict)
     values_per_second: Quota | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
 
 
 class DeviceChanges(Body):
@@ -91,10 +98,15 @@ class DeviceChanges(Body):
     tags: Tags = unset()
     metadata: Metadata = unset()
     values_per_second: Quota | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
 
 
 class Device(Answer):
-    """A device. ``attributes`` is what it says of itself, ``metadata`` what people say of it."""
+    """A device. ``attributes`` is what it says of itself, ``metadata`` what people say of it.
+
+    ``firmware`` is the attribute of this name.
+    """
 
     model_config = example(**SHOWN)
     id: str
@@ -106,7 +118,10 @@ class Device(Answer):
     tags: list[str]
     metadata: dict[str, Any]
     attributes: dict[str, Any]
+    firmware: str | None
     values_per_second: float | None
+    latitude: float | None
+    longitude: float | None
     created_at: datetime
     changed_at: datetime
     retired_at: datetime | None
@@ -135,10 +150,10 @@ class DeviceQuery(PageQuery):
 
 async def require_maker(connection: Connection, person: Person, tenant_id: str) -> None:
     """Return only if the person may add devices to the tenant."""
-    if await tenants.tenant(connection, person.scope, tenant_id) is None:
+    tenant = await tenants.tenant(connection, person.reach("tenant.read"), tenant_id)
+    if tenant is None:
         raise no_such("tenant_id", "tenant")
-    if not person.makes_for(tenant_id):
-        raise ForbiddenError("only those who work for the tenant may add devices to it")
+    person.require("device.change", {**tenant, "tenant_id": tenant_id})
 
 
 def made_ids(tenant_id: str, name: str) -> Iterator[str]:

@@ -131,6 +131,10 @@ Quota = Annotated[
     float,
     Field(gt=0, allow_inf_nan=False, description="values per second on average; null: no quota"),
 ]
+Interval = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False, description="seconds from one to the next; null: irregular"),
+]
 Tag = Annotated[str, Field(min_length=1, max_length=64), ONE_LINE]
 Tags = Annotated[list[Tag], Field(max_length=32), AfterValidator(distinct)]
 Metadata = Annotated[

@@ -16,7 +16,19 @@ from registry.access import (
     SignedIn,
     readable_model,
 )
-from registry.fields import Answer, Body, Finite, MetricName, Name, Slug, Text, Unit, example, unset
+from registry.fields import (
+    Answer,
+    Body,
+    Finite,
+    Interval,
+    MetricName,
+    Name,
+    Slug,
+    Text,
+    Unit,
+    example,
+    unset,
+)
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ForbiddenError, no_such
 from storage import models, tenants
@@ -34,6 +46,7 @@ METRICS: list[dict[str, Any]] = [
         "minimum": 0.0,
         "maximum": 12.0,
         "out_of_range": "flag",
+        "expected_interval_seconds": 10.0,
     }
 ]
 MODEL: dict[str, Any] = {
@@ -58,6 +71,7 @@ class Metric(Body):
     minimum: Finite | None = None
     maximum: Finite | None = None
     out_of_range: OutOfRange = "flag"
+    expected_interval_seconds: Interval | None = None
 
     @model_validator(mode="after")
     def range_is_one(self) -> Self:
@@ -128,12 +142,13 @@ class ModelQuery(PageQuery):
 async def require_maker(connection: Connection, person: Person, tenant_id: str | None) -> None:
     """Return only if the person may make models for the tenant; None is the platform."""
     if tenant_id is None:
-        if not person.is_admin:
+        if not person.may("model.change", {}):
             raise ForbiddenError("name your tenant: only administrators offer models to everybody")
-    elif await tenants.tenant(connection, person.scope, tenant_id) is None:
+        return
+    tenant = await tenants.tenant(connection, person.reach("tenant.read"), tenant_id)
+    if tenant is None:
         raise no_such("tenant_id", "tenant")
-    elif not person.makes_for(tenant_id):
-        raise ForbiddenError("only those who work for the tenant may add models to it")
+    person.require("model.change", {**tenant, "tenant_id": tenant_id})
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Model)
@@ -149,7 +164,7 @@ async def list_models(
 ) -> Row:
     """List the platform's models and those of tenants that you may see."""
     rows = await models.models(
-        connection, person.scope, query.tenant_id, query.after(str), query.limit + 1
+        connection, person.reach("model.read"), query.tenant_id, query.after(str), query.limit + 1
     )
     return query.page(rows, by_id)
 

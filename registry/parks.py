@@ -18,7 +18,7 @@ from registry.access import (
 )
 from registry.fields import Answer, Body, Latitude, Longitude, Name, Slug, TimeZone, example, unset
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ForbiddenError, no_such
+from registry.problems import no_such
 from storage import parks
 from storage.rows import Row
 
@@ -136,8 +136,7 @@ async def create_lab(body: NewLab, connection: Database, person: SignedIn) -> Ro
     """Add a lab to a park."""
     if await parks.park(connection, body.park_id) is None:
         raise no_such("park_id", "park")
-    if not person.manages_park(body.park_id):
-        raise ForbiddenError("only the park's manager may add labs to it")
+    person.require("lab.change", {"park_id": body.park_id})
     return await parks.create_lab(connection, body.model_dump())
 
 

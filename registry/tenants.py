@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, status
 from registry.access import Administrator, Database, Person, ReadableTenant, SignedIn
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ForbiddenError
 from storage import tenants
 from storage.rows import Row
 
@@ -80,7 +79,7 @@ async def list_tenants(
 ) -> Row:
     """List the tenants that you may see."""
     rows = await tenants.tenants(
-        connection, person.scope, query.park_id, query.after(str), query.limit + 1
+        connection, person.reach("tenant.read"), query.park_id, query.after(str), query.limit + 1
     )
     return query.page(rows, by_id)
 
@@ -93,15 +92,13 @@ async def show_tenant(tenant: ReadableTenant) -> Row:
 
 def require_may_change(person: Person, tenant: Row, fields: set[str]) -> None:
     """Return only if the person may change each of the fields of the tenant."""
-    if "park_id" in fields and not person.is_admin:
+    if "park_id" in fields:
         # It decides which park's people see the tenant's devices.
-        raise ForbiddenError("only an administrator may give a tenant another home park")
-    if "values_per_second" in fields and not person.sets_quota_of(tenant):
-        raise ForbiddenError(
-            "only the manager of its home park, or an administrator, may change a tenant's quota"
-        )
-    if fields != {"values_per_second"} and not person.owns(tenant["id"]):
-        raise ForbiddenError("only an owner of the tenant may change it")
+        person.require("platform.run", tenant)
+    if "values_per_second" in fields:
+        person.require("tenant.limit", tenant)
+    if fields != {"values_per_second"}:
+        person.require("tenant.change", tenant)
 
 
 @router.patch("/{tenant_id}", response_model=Tenant)

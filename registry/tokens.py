@@ -11,8 +11,9 @@ from pydantic import AwareDatetime
 from registry.access import Database, Person, SignedIn
 from registry.fields import Answer, Body, Name, example
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ForbiddenError, NotFoundError, no_such
-from registry.users import MEMBERSHIP, Role
+from registry.problems import NotFoundError, no_such
+from registry.rights import Role
+from registry.users import MEMBERSHIP
 from storage import people
 from storage.rows import Row
 
@@ -90,8 +91,8 @@ def whose(person: Person, user_id: int | None) -> int:
     Raises:
         ForbiddenError: another's, and the person is no administrator.
     """
-    if user_id not in (None, person.id) and not person.is_admin:
-        raise ForbiddenError("you have only your own tokens to manage")
+    if user_id not in (None, person.id):
+        person.require("token.manage", {})
     return person.id if user_id is None else user_id
 
 
@@ -123,5 +124,5 @@ async def list_tokens(
 @router.delete("/tokens/{token_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_token(token_id: int, connection: Database, person: SignedIn) -> None:
     """Make a token worthless, at once."""
-    if not await people.revoke_token(connection, person.viewer, token_id):
+    if not await people.revoke_token(connection, person.among("token.manage"), token_id):
         raise NotFoundError("there is no such token")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, status
 from pydantic import model_validator
@@ -11,21 +11,18 @@ from pydantic import model_validator
 from registry.access import (
     Administrator,
     Database,
-    Person,
+    ManagedMembership,
     ReadableUser,
     SignedIn,
 )
 from registry.fields import Answer, Body, Email, Name, Slug, example
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ForbiddenError, NotFoundError
+from registry.rights import Role
 from storage import people
 from storage.rows import Row
 
 router = APIRouter(tags=["people"])
 
-Role = Literal[
-    "platform-admin", "park-manager", "tenant-owner", "tenant-member", "mentor", "viewer"
-]
 USER = {"email": "maria@sunny.example", "name": "Maria Sousa"}
 MEMBERSHIP: dict[str, Any] = {
     "role": "tenant-member",
@@ -110,14 +107,6 @@ class Membership(Answer):
     created_at: datetime
 
 
-def require_owner(person: Person, membership: NewMembership) -> None:
-    """Return only if the person may give this role."""
-    if person.is_admin:
-        return
-    if membership.tenant_id is None or not person.owns(membership.tenant_id):
-        raise ForbiddenError("you may give roles only in tenants that you own")
-
-
 @router.post("/users", status_code=status.HTTP_201_CREATED, response_model=User)
 async def create_user(body: NewUser, connection: Database, _: Administrator) -> Row:
     """Add a user, who has no role yet."""
@@ -148,7 +137,7 @@ async def create_membership(
     body: NewMembership, user: ReadableUser, connection: Database, person: SignedIn
 ) -> Row:
     """Give a user a role."""
-    require_owner(person, body)
+    person.require("membership.give", body.model_dump())
     return await people.create_membership(connection, user["id"], body.model_dump())
 
 
@@ -169,9 +158,6 @@ async def list_memberships(
 @router.delete(
     "/users/{user_id}/memberships/{membership_id}", status_code=status.HTTP_204_NO_CONTENT
 )
-async def end_membership(
-    membership_id: int, user: ReadableUser, connection: Database, person: SignedIn
-) -> None:
+async def end_membership(membership: ManagedMembership, connection: Database) -> None:
     """Take a role away."""
-    if not await people.end_membership(connection, person.viewer, user["id"], membership_id):
-        raise NotFoundError("there is no such membership that you may take away")
+    await people.end_membership(connection, membership["id"])

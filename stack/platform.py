@@ -90,7 +90,9 @@ class Platform:
         try:
             with psycopg.connect(maintenance, autocommit=True) as connection:
                 create_database(connection, database.DATABASE)
-            with psycopg.connect(self.database_url, autocommit=True) as connection:
+            with psycopg.connect(
+                self.database_url, autocommit=True, application_name="technopark"
+            ) as connection:
                 migrate(connection)
                 set_grafana_password(connection, self.credentials.grafana)
                 self.first_token = create_first_admin(connection)

@@ -35,6 +35,6 @@ async def change_model(connection: Connection, model_id: str, changes: Row) -> N
     """Set what ``changes`` names; ``metrics`` replaces all metrics."""
     await connection.execute(QUERIES["change_model"], {"id": model_id, "changes": Jsonb(changes)})
     if "metrics" in changes:
-        await connection.execute(QUERIES["forget_metrics"], {"id": model_id})
         parameters = {"id": model_id, "metrics": Jsonb(changes["metrics"])}
-        await connection.execute(QUERIES["add_metrics"], parameters)
+        await connection.execute(QUERIES["forget_metrics"], parameters)
+        await connection.execute(QUERIES["set_metrics"], parameters)

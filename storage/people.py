@@ -66,16 +66,21 @@ async def memberships(
     connection: Connection, viewer: Viewer, user_id: int, after: int | None, limit: int
 ) -> list[Row]:
     """The roles of a user that the viewer may see, ended ones too."""
-    page = {"user_id": user_id, "after": after, "limit": limit}
+    page = {"id": None, "user_id": user_id, "after": after, "limit": limit}
     return await every(connection, QUERIES["memberships"], {**viewer.parameters(), **page})
 
 
-async def end_membership(
+async def membership(
     connection: Connection, viewer: Viewer, user_id: int, membership_id: int
-) -> bool:
-    """Take a role away. False where there is none that the viewer may take away."""
-    parameters = {**viewer.parameters(), "user_id": user_id, "id": membership_id}
-    return await first(connection, QUERIES["end_membership"], parameters) is not None
+) -> Row | None:
+    """One role of a user, if the viewer may see it."""
+    page = {"id": membership_id, "user_id": user_id, "after": None, "limit": 1}
+    return await first(connection, QUERIES["memberships"], {**viewer.parameters(), **page})
+
+
+async def end_membership(connection: Connection, membership_id: int) -> None:
+    """Take a role away."""
+    await connection.execute(QUERIES["end_membership"], {"id": membership_id})
 
 
 async def create_token(connection: Connection, user_id: int, token: Row) -> Row:

@@ -26,6 +26,15 @@ class Scope:
     tenants: tuple[str, ...] = ()
     parks: tuple[str, ...] = ()
 
+    def covers(self, thing: Row) -> bool:
+        """Whether a thing is in the scope, by its ``tenant_id``, ``park_id`` and ``parks``."""
+        places = {thing.get("park_id"), *thing.get("parks", ())}
+        return (
+            self.everything
+            or thing.get("tenant_id") in self.tenants
+            or not places.isdisjoint(self.parks)
+        )
+
     def parameters(self) -> Row:
         """The parameters by which the queries know the scope."""
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -70,9 +71,9 @@ def template(server: str) -> str:
     return "template_technopark"
 
 
-@pytest.fixture
-def database_url(server: str, template: str) -> Iterator[str]:
-    """A fresh migrated database of this test's own; gone afterwards."""
+@contextmanager
+def cloned(server: str, template: str) -> Iterator[str]:
+    """The URL of a fresh migrated database; gone afterwards."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(
@@ -82,6 +83,13 @@ def database_url(server: str, template: str) -> Iterator[str]:
         )
         yield server.replace("/postgres", f"/{name}")
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(server: str, template: str) -> Iterator[str]:
+    """A fresh migrated database of this test's own; gone afterwards."""
+    with cloned(server, template) as url:
+        yield url
 
 
 @pytest.fixture

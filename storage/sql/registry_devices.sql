@@ -5,14 +5,14 @@
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
 -- name can be made again.
 INSERT INTO devices (id, tenant_id, model_id, lab_id, name, stage, tags, metadata,
-                     values_per_second)
+                     values_per_second, latitude, longitude)
 VALUES (%(id)s, %(tenant_id)s, %(model_id)s, %(lab_id)s, %(name)s, %(stage)s, %(tags)s,
-        %(metadata)s, %(values_per_second)s)
+        %(metadata)s, %(values_per_second)s, %(latitude)s, %(longitude)s)
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- devices --
-SELECT d.*, a.last_seen, a.online
+SELECT d.*, a.last_seen, a.online, array_remove(ARRAY[l.park_id, t.park_id], NULL) AS parks
 FROM devices d
 JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN labs l ON l.id = d.lab_id
@@ -33,8 +33,10 @@ LIMIT %(limit)s;
 
 -- change_device --
 UPDATE devices d
-SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, changed_at) = (
-    SELECT n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata, n.values_per_second, now()
+SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, latitude, longitude,
+     changed_at) = (
+    SELECT n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata, n.values_per_second,
+           n.latitude, n.longitude, now()
     FROM jsonb_populate_record(d, %(changes)s) n
 )
 WHERE d.id = %(id)s;

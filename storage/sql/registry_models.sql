@@ -6,16 +6,18 @@ WITH added AS (
     VALUES (%(id)s, %(tenant_id)s, %(name)s, %(description)s)
     RETURNING *
 ), metrics AS (
-    INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range)
-    SELECT added.id, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range
+    INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range,
+                               expected_interval_seconds)
+    SELECT added.id, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range,
+           m.expected_interval_seconds
     FROM added, jsonb_to_recordset(%(metrics)s)
         AS m (metric text, kind text, unit text, minimum float8, maximum float8,
-              out_of_range text)
+              out_of_range text, expected_interval_seconds float8)
 )
 SELECT *, %(metrics)s AS metrics FROM added;
 
 -- models --
-SELECT m.*, coalesce(x.metrics, '[]') AS metrics
+SELECT m.*, t.park_id, coalesce(x.metrics, '[]') AS metrics
 FROM models m
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(to_jsonb(k) - 'model_id' ORDER BY k.metric) AS metrics
@@ -38,10 +40,20 @@ SET (name, description) = (
 WHERE m.id = %(id)s;
 
 -- forget_metrics --
-DELETE FROM model_metrics WHERE model_id = %(id)s;
+-- Those that are not among the given ones.
+DELETE FROM model_metrics
+WHERE model_id = %(id)s
+  AND metric NOT IN (SELECT m.metric FROM jsonb_to_recordset(%(metrics)s) AS m (metric text));
 
--- add_metrics --
-INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range)
-SELECT %(id)s, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range
+-- set_metrics --
+INSERT INTO model_metrics (model_id, metric, kind, unit, minimum, maximum, out_of_range,
+                           expected_interval_seconds)
+SELECT %(id)s, m.metric, m.kind, m.unit, m.minimum, m.maximum, m.out_of_range,
+       m.expected_interval_seconds
 FROM jsonb_to_recordset(%(metrics)s)
-    AS m (metric text, kind text, unit text, minimum float8, maximum float8, out_of_range text);
+    AS m (metric text, kind text, unit text, minimum float8, maximum float8, out_of_range text,
+          expected_interval_seconds float8)
+ON CONFLICT (model_id, metric) DO UPDATE
+SET kind = excluded.kind, unit = excluded.unit, minimum = excluded.minimum,
+    maximum = excluded.maximum, out_of_range = excluded.out_of_range,
+    expected_interval_seconds = excluded.expected_interval_seconds;

@@ -50,15 +50,13 @@ RETURNING *;
 SELECT m.* FROM memberships m
 WHERE m.user_id = %(user_id)s
   AND (%(everything)s OR m.user_id = %(viewer)s OR m.tenant_id = ANY(%(owned)s))
+  AND (%(id)s::bigint IS NULL OR m.id = %(id)s)
   AND (%(after)s::bigint IS NULL OR m.id > %(after)s)
 ORDER BY m.id
 LIMIT %(limit)s;
 
 -- end_membership --
-DELETE FROM memberships m
-WHERE m.id = %(id)s AND m.user_id = %(user_id)s
-  AND (%(everything)s OR m.tenant_id = ANY(%(owned)s))
-RETURNING m.id;
+DELETE FROM memberships WHERE id = %(id)s;
 
 -- create_token --
 INSERT INTO tokens (user_id, name, sha256, expires_at)

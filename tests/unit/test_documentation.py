@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -23,6 +24,7 @@ from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
 from registry.metrics import Parts
 from registry.publisher import Publisher
+from registry.rights import RIGHTS, Role
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -131,6 +133,27 @@ def test_every_reason_of_a_rejection_is_explained() -> None:
         assert meaning, reason
         assert remedy, reason
         assert re.match(r"yes|no\b", replay), reason
+
+
+def test_the_table_of_rights_is_the_one_that_decides() -> None:
+    page = (ROOT / "docs/api.md").read_text()
+    found = re.search(r"<!-- rights -->\n(.*?)<!-- /rights -->", page, re.DOTALL)
+    assert found
+    assert found[1] == rights_table()
+
+
+def rights_table() -> str:
+    """The table of rights as the documentation has it."""
+    roles = get_args(Role)
+    lines = [
+        f"| action | who may … | {' | '.join(roles)} |",
+        f"| --- | --- |{' :-: |' * len(roles)}",
+    ]
+    for action, right in RIGHTS.items():
+        marks = ["✓" if role in right.roles else "" for role in roles]
+        everybody = ", as everybody may" if right.everybody else ""
+        lines.append(f"| `{action}` | {right.words}{everybody} | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
 
 
 def test_every_dependency_is_pinned_without_naming_a_host() -> None:

@@ -170,6 +170,11 @@ PEOPLE = {
 
 @pytest.fixture
 def world(connection: psycopg.Connection) -> World:
+    """The world of this test's own."""
+    return populate(connection)
+
+
+def populate(connection: psycopg.Connection) -> World:
     """Sunny's home is Porto; Guest is virtual and has its device in a lab of Porto."""
     connection.execute(
         """

@@ -14,7 +14,7 @@ import typer
 from paho.mqtt.client import MQTTMessage
 from typer.testing import CliRunner, Result
 
-from cli import devices, models, organisations, rejections
+from cli import audit, devices, models, organisations, rejections, tail
 from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.parts import RunningBroker, RunningIngest, wait_until
 
@@ -22,8 +22,9 @@ Command = Callable[..., Result]
 
 app = typer.Typer()
 app.add_typer(devices.app, name="device")
-app.command()(devices.tail)
+app.command()(tail.tail)
 app.command()(organisations.login)
+app.command()(audit.audit_log)
 app.add_typer(models.app, name="model")
 app.add_typer(rejections.app, name="rejections")
 for name in ("park", "lab", "tenant", "user", "token"):
@@ -123,7 +124,8 @@ def test_a_metric_of_a_model_is_changed_and_the_others_stay(run: Command, world:
     run(f"model set pv --metric '{json.dumps(rule)}'")
     shown = json.loads(run("model show pv --json").output)
     power, t = shown["metrics"]
-    assert power == {**rule, "kind": "number", "maximum": None}
+    usual = {"kind": "number", "maximum": None, "expected_interval_seconds": None}
+    assert power == {**rule, **usual}
     assert (t["metric"], t["out_of_range"]) == ("t", "flag")
     run('model set pv --description "Ten of them"')
     shown = json.loads(run("model show pv --json").output)
@@ -134,6 +136,33 @@ def test_a_metric_of_a_model_is_changed_and_the_others_stay(run: Command, world:
     run("model set pv --metric '[]'", 2)
     bad = run("""model set pv --metric '{"metric": "t", "out_of_range": "reject"}'""", 1).output
     assert "give a minimum or a maximum" in bad
+
+
+def test_a_place_is_given_and_taken_away(run: Command, world: World) -> None:
+    run("device add Far --tenant sunny --id far --latitude -6.87 --longitude 107.54")
+    run("device set far --latitude -6.9")
+    shown = json.loads(run("device show far --json").output)
+    assert (shown["latitude"], shown["longitude"]) == (-6.9, 107.54)
+    run('device set far --latitude "" --longitude ""')
+    shown = json.loads(run("device show far --json").output)
+    assert (shown["latitude"], shown["longitude"]) == (None, None)
+    assert "latitude" in run("device set far --latitude 91", 1).output
+    assert "is no number" in run("device set far --longitude east", 2).output
+
+
+def test_the_history_of_a_device_and_the_audit_log_are_read(run: Command, world: World) -> None:
+    run('device set sunny-1 --stage pilot --name "Prima دو"')
+    newest, made = json.loads(run("device history sunny-1 --json").output)
+    assert newest["after"] == {"name": "Prima دو", "stage": "pilot"}
+    assert made["operation"] == "created"
+    told = run("audit-log --subject sunny-1 --tenant sunny --kind device").output
+    assert "Administrator" in told
+    assert "127.0.0.1" in told
+    assert "stage: prototype → pilot" in told
+    few = run("audit-log --limit 1 --json").output
+    assert "newest 1: --limit shows more" in few
+    assert run("audit-log --from 2100-01-01T00:00:00Z --json").output.strip() == "[]"
+    assert "no such device" in run("device history not-there", 1).output
 
 
 def test_rejections_are_listed_and_counted(
@@ -329,7 +358,7 @@ def test_tail_prints_values_as_they_come(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.05)
     run = command(wired, monkeypatch, tmp_path)
     secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
 
@@ -350,7 +379,7 @@ def test_tail_prints_values_as_they_come(
 def test_tail_prints_each_rejection_once(
     run: Command, world: World, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.05)
     connection.execute(
         "INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size) "
         "SELECT now(), 'sunny-1', n::text, 'bad-time', n::text, '', 0 FROM generate_series(1, 3) n"

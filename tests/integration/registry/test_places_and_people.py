@@ -101,6 +101,7 @@ def test_a_model_has_its_metrics(registry: RunningRegistry, world: World) -> Non
             "minimum": 0.0,
             "maximum": 12.0,
             "out_of_range": "reject",
+            "expected_interval_seconds": 10.0,
         },
         {
             "metric": "running",
@@ -109,6 +110,7 @@ def test_a_model_has_its_metrics(registry: RunningRegistry, world: World) -> Non
             "minimum": None,
             "maximum": None,
             "out_of_range": "flag",
+            "expected_interval_seconds": None,
         },
     ]
     body = {"id": "pv", "tenant_id": "sunny", "name": "PV", "metrics": metrics}
