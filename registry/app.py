@@ -17,7 +17,9 @@ from broker.config import internal_users
 from registry import (
     device_secrets,
     devices,
+    exports,
     health,
+    imports,
     metrics,
     models,
     parks,
@@ -46,7 +48,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry,
+    telemetry, imports, exports,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -64,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan(settings),
     )
-    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
     metrics.install(app)
     problems.install(app)
     reference.install(app)

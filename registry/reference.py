@@ -58,7 +58,7 @@ REFUSALS = {
     "403": "You may see this, but not do that with it.",
     "404": "There is no such thing, or none that you may see.",
     "409": "It does not go together with what is there.",
-    "413": "The body is larger than 1 MiB.",
+    "413": "The body is larger than 1 MiB, or a file than 16 MiB.",
     "422": "Some fields are not as they should be.",
     "503": "A part that is needed is away; Retry-After says when to try again.",
 }
