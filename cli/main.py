@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    bulk,
     dashboards,
     devices,
     environment,
@@ -45,6 +46,8 @@ def add(panel: str, *commands: Callable[..., None]) -> None:
 
 
 add(PLATFORM, platform.up, platform.down, platform.status, platform.logs, platform.doctor)
+devices.app.command("import")(bulk.import_)
+devices.app.command("export")(bulk.export)
 app.add_typer(devices.app, name="device", rich_help_panel=DEVICES)
 for name, group in {
     "tenant": organisations.tenant,

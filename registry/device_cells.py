@@ -24,8 +24,8 @@ EMPTY: Mapping[str, Any] = {
     "values_per_second": None,
 }
 # A spreadsheet would compute what begins so: with a quote before it, it stays a text.
-FORMULA = re.compile(r"(?='*[=+\-@])")
-QUOTED_FORMULA = re.compile(r"'(?='*[=+\-@])")
+FORMULA = re.compile(r"^(?='*[=+\-@])")
+QUOTED_FORMULA = re.compile(r"^'(?='*[=+\-@])")
 
 
 class CellError(ValueError):
@@ -47,7 +47,7 @@ def read_cells(
     fields: dict[str, Any] = {}
     faults = []
     for column, cell in zip(columns, cells, strict=True):
-        text = QUOTED_FORMULA.sub("", cell.strip(), count=1) if cell else ""
+        text = QUOTED_FORMULA.sub("", cell.strip())
         try:
             add_field(fields, column, text)
         except CellError as error:
@@ -102,7 +102,7 @@ def from_json(text: str) -> Any:
 
 def write_cells(device: Row) -> list[str]:
     """The cells of a device, one for each of ``COLUMNS``."""
-    return [FORMULA.sub("'", written(device[column]), count=1) for column in COLUMNS]
+    return [FORMULA.sub("'", written(device[column])) for column in COLUMNS]
 
 
 def written(value: Any) -> str:

@@ -39,10 +39,11 @@ def read_file(body: bytes) -> list[FileRow]:
     Raises:
         UnprocessableError: the file as a whole cannot be read; the sentence says where and why.
     """
-    text = decoded(body).lstrip()
-    if text.startswith("["):
+    text = decoded(body)
+    beginning = text.lstrip()[:1]
+    if beginning == "[":
         rows = json_list(text)
-    elif text.startswith("{"):
+    elif beginning == "{":
         rows = list(json_lines(text))
     else:
         rows = list(csv_rows(text))
@@ -85,7 +86,8 @@ def parsed(text: str, what: str) -> Any:
         place = f"line {error.lineno}, column {error.colno}"
         raise UnprocessableError(f"{what} is no JSON: {error.msg} at {place}") from error
     except (ValueError, RecursionError) as error:
-        raise UnprocessableError(f"{what} is no JSON: it is nested too deep") from error
+        sentence = "it is nested too deep, or a number is too long"
+        raise UnprocessableError(f"{what} is no JSON: {sentence}") from error
 
 
 def json_row(number: int, value: Any) -> FileRow:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry.fields import Answer, Slug, example
+from registry.fields import Answer, Slug
 
 Outcome = Literal["created", "updated", "unchanged", "different"]
 
@@ -66,15 +66,6 @@ class Result(Answer):
 class ImportLine(Answer):
     """A line of the answer has one of these. Keep the secrets now, nobody can show them again."""
 
-    model_config = example(
-        device={
-            "row": 2,
-            "id": "sunny-roof-1",
-            "outcome": "created",
-            "changes": [],
-            "secret": "tpd_…",
-        }
-    )
     progress: Progress | None = None
     fault: Fault | None = None
     device: ImportedDevice | None = None

@@ -59,10 +59,21 @@ FILE: dict[str, Any] = {
         },
     },
 }
+ANSWER: dict[str, Any] = {
+    Lines.media_type: {
+        "example": '{"progress": {"step": "storing", "done": 2, "total": 2}}\n'
+        '{"fault": {"row": 3, "field": "lab_id", "detail": "there is no such lab"}}\n'
+        '{"device": {"row": 2, "id": "sunny-roof-1", "outcome": "created", "secret": "tpd_…"}}\n'
+        '{"result": {"stored": true, "created": 1, "faulty": 1}}\n'
+    }
+}
 
 
 @router.post(
-    PATH, response_class=Lines, response_model=ImportLine, openapi_extra={"requestBody": FILE}
+    PATH,
+    response_class=Lines,
+    responses={200: {"description": "Objects of JSON, one on each line.", "content": ANSWER}},
+    openapi_extra={"requestBody": FILE},
 )
 async def import_devices(
     request: Request,
@@ -88,8 +99,8 @@ async def told(opened: Pool, work: Import) -> AsyncIterator[str]:
 
 
 def written(line: ImportLine) -> str:
-    """A line of the answer, without what it does not say."""
-    return line.model_dump_json(exclude_none=True) + "\n"
+    """A line of the answer: the one thing that it says."""
+    return line.model_dump_json(exclude_unset=True) + "\n"
 
 
 async def carried_out(opened: Pool, work: Import) -> AsyncIterator[ImportLine]:
