@@ -11,6 +11,7 @@ import typer
 
 from cli import (
     bulk,
+    claims,
     dashboards,
     devices,
     environment,
@@ -48,6 +49,8 @@ def add(panel: str, *commands: Callable[..., None]) -> None:
 add(PLATFORM, platform.up, platform.down, platform.status, platform.logs, platform.doctor)
 devices.app.command("import")(bulk.import_)
 devices.app.command("export")(bulk.export)
+devices.app.command("claim-code")(claims.claim_code)
+devices.app.command("claim")(claims.claim)
 app.add_typer(devices.app, name="device", rich_help_panel=DEVICES)
 for name, group in {
     "tenant": organisations.tenant,

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from broker.config import internal_users
 from registry import (
+    claims,
     device_secrets,
     devices,
     exports,
@@ -40,6 +41,7 @@ from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
+from registry.tries import Tries
 from storage.rows import Connection
 
 PREFIX = "/api/v1"
@@ -48,7 +50,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, imports, exports,
+    telemetry, imports, exports, claims,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
+    app.state.claim_tries = Tries(claims.TRIES)
     metrics.install(app)
     problems.install(app)
     reference.install(app)

@@ -4,11 +4,14 @@
 -- takes the place of the one before, and a used one is gone: there is nothing to replay.
 CREATE TABLE claim_codes (
     device_id   device_name PRIMARY KEY REFERENCES devices ON DELETE CASCADE,
+    -- Who gives the device away: when it has another owner, the code is worth nothing any more.
+    tenant_id   slug NOT NULL REFERENCES tenants ON DELETE CASCADE,
     -- 80 random bits need no salt and no slow hash.
     sha256      bytea NOT NULL UNIQUE CHECK (length(sha256) = 32),
     created_at  timestamptz NOT NULL DEFAULT now(),
     expires_at  timestamptz NOT NULL
 );
+CREATE INDEX claim_codes_by_tenant ON claim_codes (tenant_id);
 
 -- A key that is built into many devices; each makes its own entry with it, once.
 CREATE TABLE provisioning_keys (
