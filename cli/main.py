@@ -19,6 +19,7 @@ from cli import (
     models,
     organisations,
     platform,
+    provisioning,
     rejections,
     replay,
     simulate,
@@ -57,6 +58,7 @@ for name, group in {
     "park": organisations.park,
     "lab": organisations.lab,
     "model": models.app,
+    "provisioning": provisioning.app,
     "user": organisations.user,
     "token": organisations.token,
 }.items():

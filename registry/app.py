@@ -25,6 +25,8 @@ from registry import (
     models,
     parks,
     problems,
+    provisioning,
+    provisioning_keys,
     readings,
     reference,
     rejections,
@@ -50,7 +52,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, imports, exports, claims,
+    telemetry, imports, exports, claims, provisioning, provisioning_keys,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -70,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
     app.state.claim_tries = Tries(claims.TRIES)
+    app.state.provisioning_tries = Tries(provisioning.TRIES)
     metrics.install(app)
     problems.install(app)
     reference.install(app)
