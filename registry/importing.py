@@ -97,7 +97,7 @@ class Import:
         elif not self.person.makes_for(tenant_id):
             self._blame(number, "tenant_id", NO_TENANT)
         elif not (device_id := given.pop("id", None) or plain_id(tenant_id, given.get("name", ""))):
-            self._blame(number, "id", "give an id: none can be made of this name")
+            self._blame(number, "id", "give an id, or a name of which one can be made")
         elif device_id in self.taken:
             other = self.taken[device_id].number
             self._blame(number, "id", f"row {other} has this id already, {device_id}")
