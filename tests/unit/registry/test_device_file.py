@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,15 @@ SAME = [
 def test_a_device_is_the_same_however_its_file_is_written(text: str, encoding: str) -> None:
     [row] = read_file(text.encode(encoding))
     assert (row.fields, row.faults) == (ROOF, [])
+
+
+def test_the_file_that_the_documentation_shows_is_a_good_one() -> None:
+    page = (Path(__file__).parents[3] / "docs/enrolment.md").read_text()
+    [table] = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    rows = read_file(table.encode())
+    assert [row.faults for row in rows] == [[], [], []]
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) <= {*COLUMNS}
+    assert all(f"`{column}`" in page for column in COLUMNS)
 
 
 BROKEN = [
