@@ -57,7 +57,7 @@ class Import:
         person: who asks.
         options: how.
         rows: of the file.
-        taken: the sound rows, by device id.
+        sound: the rows that are good by themselves, by device id.
         faults: what is wrong with the others.
         reissued: how many devices got a new secret that had one before.
         stored: whether anything may have changed.
@@ -66,18 +66,18 @@ class Import:
     person: Person
     options: ImportOptions
     rows: Sequence[FileRow]
-    taken: dict[str, DeviceRow] = field(default_factory=dict)
+    sound: dict[str, DeviceRow] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     reissued: int = 0
     stored: bool = False
 
     def check(self, rows: Iterable[FileRow]) -> None:
-        """Take the rows that are sound by themselves, and tell what is wrong with the others."""
+        """Accept the rows that are sound by themselves, and tell what is wrong with the others."""
         for row in rows:
             known = len(self.faults)
             given = self._fields(row)
             if len(self.faults) == known:
-                self._take(row.number, given)
+                self._accept(row.number, given)
 
     def _fields(self, row: FileRow) -> dict[str, Any]:
         for name, sentence in row.faults:
@@ -90,7 +90,7 @@ class Import:
                 self._blame(row.number, name, sentence_of(problem))
             return {}
 
-    def _take(self, number: int, given: dict[str, Any]) -> None:
+    def _accept(self, number: int, given: dict[str, Any]) -> None:
         tenant_id = given.pop("tenant_id", self.options.tenant_id)
         if tenant_id is None:
             self._blame(number, "tenant_id", "name the tenant here, or for all rows with the file")
@@ -98,24 +98,24 @@ class Import:
             self._blame(number, "tenant_id", NO_TENANT)
         elif not (device_id := given.pop("id", None) or plain_id(tenant_id, given.get("name", ""))):
             self._blame(number, "id", "give an id, or a name of which one can be made")
-        elif device_id in self.taken:
-            other = self.taken[device_id].number
+        elif device_id in self.sound:
+            other = self.sound[device_id].number
             self._blame(number, "id", f"row {other} has this id already, {device_id}")
         else:
-            self.taken[device_id] = DeviceRow(number, device_id, tenant_id, given)
+            self.sound[device_id] = DeviceRow(number, device_id, tenant_id, given)
 
     def _blame(self, row: int, name: str, sentence: str) -> None:
         self.faults.append(Fault(row=row, field=name or None, detail=sentence))
 
     async def store(self, connection: Connection) -> list[ImportedDevice]:
-        """Store the rows that were taken, if enough of them are sound.
+        """Store the sound rows: all that there are, or as many as are left.
 
         Returns:
             What became of them; nothing where nothing could be stored.
         """
         devices: list[ImportedDevice] = []
         async with connection.transaction(force_rollback=self.options.dry_run):
-            await imports.take_rows(connection, self.taken.values())
+            await imports.take_rows(connection, self.sound.values())
             await self._leave_out_faulty(connection)
             await imports.add_devices(connection)
             rows = self._own(await imports.outcomes(connection))

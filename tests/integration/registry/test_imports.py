@@ -6,6 +6,7 @@ import csv
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,20 @@ def test_secrets_that_were_lost_are_made_anew_but_not_of_devices_that_were_heard
             [device_id],
         ).fetchall()
         assert verify_secret(secret, valid[0]), device_id
+
+
+def test_of_imports_at_once_each_device_is_made_by_one(imports: Imports) -> None:
+    rows = "".join(f"roof-{number},x\n" for number in range(500))
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(imports.run, ["id,name\n" + rows] * 3))
+    secrets = [device["secret"] for answer in done for device in answer["devices"]]
+    assert len([secret for secret in secrets if secret]) == 500
+    assert [
+        sum(answer["result"][name] for answer in done) for name in ("created", "unchanged")
+    ] == [
+        500,
+        1000,
+    ]
 
 
 def test_a_file_that_cannot_be_read_or_is_too_large_is_refused(

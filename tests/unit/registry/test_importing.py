@@ -43,7 +43,7 @@ def test_a_row_that_cannot_be_is_a_fault_and_hinders_no_other(
 ) -> None:
     work = checked(row + b'\n{"id": "roof-2", "name": "Sound"}\n')
     assert [fault.field for fault in work.faults] == fields
-    assert list(work.taken) == ["roof-2"]
+    assert list(work.sound) == ["roof-2"]
     for fault in work.faults:
         written = ImportLine(fault=fault).model_dump_json()
         assert json.loads(written)["fault"]["detail"]
@@ -53,10 +53,10 @@ def test_a_row_that_cannot_be_is_a_fault_and_hinders_no_other(
 def test_a_row_needs_a_tenant_of_its_own_where_the_file_has_none() -> None:
     work = checked(b'[{"id": "roof-1"}, {"id": "roof-2", "tenant_id": "sunny"}]', None)
     assert [(fault.row, fault.field) for fault in work.faults] == [(1, "tenant_id")]
-    assert list(work.taken) == ["roof-2"]
+    assert list(work.sound) == ["roof-2"]
 
 
 def test_rows_of_one_id_are_told_apart_by_their_numbers() -> None:
     work = checked(b"name\nRoof 1\nroof  1\n")
-    assert list(work.taken) == ["sunny-roof-1"]
+    assert list(work.sound) == ["sunny-roof-1"]
     assert [fault.detail for fault in work.faults] == ["row 2 has this id already, sunny-roof-1"]
