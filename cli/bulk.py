@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def import_(
         bool, typer.Option("--reissue", help="New secrets for those that were never heard.")
     ] = False,
     secrets: Annotated[
-        Path | None, typer.Option(help="Where new secrets go; default: beside FILE.")
+        Path | None, typer.Option(help="A new file for the secrets; default: beside FILE.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +61,7 @@ def import_(
         "update": update,
         "reissue": reissue,
     }
-    place = secrets or file.with_suffix(".secrets.csv")
+    place = secrets or file.with_suffix(time.strftime(".secrets-%Y%m%d-%H%M%S.csv"))
     answer: dict[str, list[Json]] = {"result": [], "fault": [], "device": []}
     with plain_errors(), secrets_table(place) as keep:
         for kind, item in imported(file.read_bytes(), options):
@@ -122,7 +123,7 @@ def secrets_table(place: Path) -> Iterator[Callable[[str, str], None]]:
     try:
         place.touch(mode=0o600, exist_ok=False)
     except FileExistsError as error:
-        raise failed(f"{place} is there: move it away, or name another with --secrets") from error
+        raise failed(f"{place} is there already: name a new file with --secrets") from error
     try:
         with place.open("w", newline="") as file:
             file.write(HEADER)

@@ -46,7 +46,8 @@ def test_a_file_of_devices_comes_in_and_goes_out(
     assert "a new device needs a name" in refused.stdout
     file.write_text(file.read_text().replace("roof-2;;", "roof-2;Dach 2;"))
     assert "2 created" in run(platform, "device", "import", str(file), "--tenant", "sunny")
-    [first, _] = csv.DictReader((tmp_path / "roofs.secrets.csv").read_text().splitlines())
+    [secrets] = tmp_path.glob("roofs.secrets-*.csv")
+    first, _ = csv.DictReader(secrets.read_text().splitlines())
     send(platform, api, first["id"], first["secret"])
 
     export = tmp_path / "all.csv"

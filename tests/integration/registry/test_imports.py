@@ -97,8 +97,11 @@ def test_a_file_of_devices_is_stored_once_however_often_it_is_sent(
     assert "tpd_" not in str(tried)
     assert len(list(imports.registry.admin.items("devices"))) == 3
 
+    connection.execute("LISTEN credentials")
     done = imports.run(FILE)
     assert changed(done["result"]) == {"stored": True, "created": 3}
+    # The broker's files are made anew once, not for each device.
+    assert len(list(connection.notifies(timeout=0.2))) == 1
     for device in done["devices"]:
         row = connection.execute(
             "SELECT hash FROM device_secrets WHERE device_id = %s", [device["id"]]
@@ -267,7 +270,7 @@ def test_what_is_exported_is_imported_without_a_change(
             imports.registry, imports.registry.admin_token, "import", file, "--dry-run", "--json"
         )
         assert changed(json.loads(checked.stdout)["result"]) == {"unchanged": 6}, checked.output
-    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob("*.secrets.csv"))
+    assert {file.name for file in tmp_path.glob("all*")} == {"all.csv", "all.json"}
     own = run(imports.registry, imports.token, "export", "--tag", "roof")
     assert [row["id"] for row in csv.DictReader(own.stdout.lstrip("\ufeff").splitlines())] == [
         "roof-1"
@@ -280,24 +283,25 @@ def test_what_is_exported_is_imported_without_a_change(
 def test_the_command_keeps_secrets_in_a_file_of_their_own(
     imports: Imports, world: World, tmp_path: Path
 ) -> None:
-    file, secrets = tmp_path / "roofs.csv", tmp_path / "roofs.secrets.csv"
+    file = tmp_path / "roofs.csv"
     file.write_text(FAULTY)
     arguments = ("import", file, "--tenant", "sunny")
     refused = run(imports.registry, imports.token, *arguments)
     assert refused.exit_code == 1
     assert "there is no such lab" in refused.output
-    assert not secrets.exists()
+    assert list(tmp_path.glob("roofs*")) == [file]
 
     done = run(imports.registry, imports.token, *arguments, "--valid-only")
     assert done.exit_code == 0, done.output
     assert "1 created, 11 faulty" in done.output
     assert "tpd_" not in done.output
+    [secrets] = tmp_path.glob("roofs.secrets-*.csv")
     assert secrets.stat().st_mode & 0o077 == 0
     [row] = csv.DictReader(secrets.read_text().splitlines())
     assert row["id"] == "roof-1"
     assert row["secret"].startswith("tpd_")
 
-    blocked = run(imports.registry, imports.token, *arguments)
+    blocked = run(imports.registry, imports.token, *arguments, "--secrets", secrets)
     assert blocked.exit_code == 1
-    assert "is there: move it away" in blocked.output
+    assert "is there already" in blocked.output
     assert run(imports.registry, imports.token, "import", tmp_path / "none.csv").exit_code == 2
