@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from itertools import islice
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Annotated, Any, TypeVar
 
 import psycopg
 from fastapi import APIRouter, Depends, Query, Request
@@ -22,8 +21,9 @@ router = APIRouter(tags=["imports"])
 PATH = "/imports"
 # Bytes of a file: ten times what 20,000 devices usually need.
 LIMIT = 16 << 20
-# So many rows are looked at in one go; then the other requests, and the progress, have their turn.
+# So many rows are looked at, or told, in one go; then other requests have their turn.
 PORTION = 500
+Item = TypeVar("Item")
 
 
 class Lines(StreamingResponse):
@@ -90,33 +90,41 @@ async def import_devices(
 
 
 async def told(opened: Pool, work: Import) -> AsyncIterator[str]:
-    """The lines of the answer."""
+    """The text of the answer."""
     try:
-        async for line in carried_out(opened, work):
-            yield written(line)
+        async for lines in carried_out(opened, work):
+            yield written(lines)
     except psycopg.Error as error:
-        yield written(ImportLine(problem=from_database(error).detail))
+        yield written([ImportLine(problem=from_database(error).detail)])
 
 
-def written(line: ImportLine) -> str:
-    """A line of the answer: the one thing that it says."""
-    return line.model_dump_json(exclude_unset=True) + "\n"
+def written(lines: Iterable[ImportLine]) -> str:
+    """Lines of the answer, each with the one thing that it says."""
+    return "".join(line.model_dump_json(exclude_unset=True) + "\n" for line in lines)
 
 
-async def carried_out(opened: Pool, work: Import) -> AsyncIterator[ImportLine]:
+async def carried_out(opened: Pool, work: Import) -> AsyncIterator[Sequence[ImportLine]]:
     """Do the work, and tell it. No connection is held while the client is waited for."""
-    total = len(work.rows)
-    rows, done = iter(work.rows), 0
-    while portion := list(islice(rows, PORTION)):
-        await asyncio.to_thread(work.check, portion)
-        done += len(portion)
-        yield ImportLine(progress=Progress(step="checking", done=done, total=total))
-    yield ImportLine(progress=Progress(step="storing", done=0, total=total))
+    total, done = len(work.rows), 0
+    for rows in portions(work.rows):
+        await asyncio.to_thread(work.check, rows)
+        done += len(rows)
+        yield [ImportLine(progress=Progress(step="checking", done=done, total=total))]
+    yield [ImportLine(progress=Progress(step="storing", done=0, total=total))]
     async with opened.connection() as connection:
         devices = await work.store(connection)
-    yield ImportLine(progress=Progress(step="storing", done=total, total=total))
-    for fault in sorted(work.faults, key=lambda fault: fault.row):
-        yield ImportLine(fault=fault)
-    for device in devices:
-        yield ImportLine(device=device)
-    yield ImportLine(result=work.result(devices))
+    yield [ImportLine(progress=Progress(step="storing", done=total, total=total))]
+    faults = sorted(work.faults, key=lambda fault: fault.row)
+    outcome = [
+        *(ImportLine(fault=fault) for fault in faults),
+        *(ImportLine(device=device) for device in devices),
+        ImportLine(result=work.result(devices)),
+    ]
+    for lines in portions(outcome):
+        yield lines
+
+
+def portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The items, ``PORTION`` at a time."""
+    for start in range(0, len(items), PORTION):
+        yield items[start : start + PORTION]
