@@ -135,6 +135,7 @@ def chosen_id(prefix: str, body: Introduction) -> str:
         UnprocessableError: it does not begin as the key wants it.
     """
     if body.id is None:
+        # There is one: a serial number begins with a letter or a digit.
         return plain_id(prefix, body.serial) or prefix
     if not body.id.startswith(f"{prefix}-"):
         sentence = f"with this key an id begins with {prefix}-"

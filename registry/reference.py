@@ -64,7 +64,7 @@ REFUSALS = {
     "503": "A part that is needed is away; Retry-After says when to try again.",
 }
 WITH_BODY = frozenset({"409", "413", "422"})
-# What somebody could try to guess there is in a body or a header.
+# Who comes here has something that could be guessed, so tries are counted.
 GUESSED = frozenset({"/api/v1/claims", "/api/v1/provision"})
 
 

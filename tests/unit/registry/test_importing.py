@@ -1,11 +1,15 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.access import Person
+from registry.device_cells import COLUMNS
 from registry.device_file import read_file
 from registry.import_answer import ImportLine, ImportOptions
 from registry.importing import Import
+from registry.problems import UnprocessableError
 
 MEMBER = {"role": "tenant-member", "tenant_id": "sunny", "park_id": None, "until": None}
 MARIA = Person(2, "maria@sunny.example", "Maria", [MEMBER])
@@ -48,6 +52,33 @@ def test_a_row_that_cannot_be_is_a_fault_and_hinders_no_other(
         written = ImportLine(fault=fault).model_dump_json()
         assert json.loads(written)["fault"]["detail"]
         assert "tpd_mine" not in written
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+ROWS = st.dictionaries(st.sampled_from(COLUMNS) | st.text(), JSON, max_size=5) | JSON
+TABLES = st.lists(st.sampled_from([*COLUMNS, "metadata.a", *',;\t\n"', "[", "{", "é", "=", "x"]))
+
+
+@given(
+    st.binary()
+    | st.lists(ROWS, min_size=1).map(lambda rows: json.dumps(rows).encode())
+    | TABLES.map(lambda parts: "".join(["id,name,tags,metadata\n", *parts]).encode())
+)
+def test_whatever_a_file_holds_every_row_is_sound_or_told(body: bytes) -> None:
+    try:
+        work = checked(body)
+    except UnprocessableError:
+        return
+    blamed = {fault.row for fault in work.faults}
+    accepted = {row.number for row in work.sound.values()}
+    assert blamed | accepted == {row.number for row in work.rows}
+    assert blamed & accepted == set()
+    for fault in work.faults:
+        assert ImportLine(fault=fault).model_dump_json()
 
 
 def test_a_row_needs_a_tenant_of_its_own_where_the_file_has_none() -> None:
