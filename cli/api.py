@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -16,6 +17,8 @@ Parameters = Mapping[str, Parameter | Sequence[str]]
 
 PREFIX = "/api/v1/"
 TIMEOUT_SECONDS = 15.0
+# For the next piece of an answer that comes in pieces.
+STREAM_SECONDS = 60.0
 PAGE_SIZE = 200
 
 
@@ -125,9 +128,37 @@ class Api:
             if cursor is None:
                 return
 
+    @contextmanager
+    def stream(
+        self, method: str, path: str, content: bytes, **parameters: Parameter | Sequence[str]
+    ) -> Iterator[httpx.Response]:
+        """An answer that is read while it comes.
+
+        Raises:
+            ApiError: as for ``get``, also in the middle of the answer.
+        """
+        arguments: dict[str, Json] = {"params": given(parameters), "timeout": STREAM_SECONDS}
+        with (
+            self._told(),
+            self._client.stream(method, path, content=content, **arguments) as response,
+        ):
+            if response.is_error:
+                response.read()
+                raise problem(response)
+            yield response
+
     def _ask(self, method: str, path: str, **arguments: Json) -> Json:
-        try:
+        with self._told():
             response = self._client.request(method, path.lstrip("/"), **arguments)
+        if response.is_error:
+            raise problem(response)
+        return parsed(response)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what happens on the way to the API into its sentence."""
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise ApiError(
                 0, "no answer", f"the API at {self.url} took too long to answer: try again"
@@ -140,9 +171,6 @@ class Api:
             ) from error
         except httpx.InvalidURL as error:
             raise ApiError(0, "bad address", f"{self.url} is no address of an API") from error
-        if response.is_error:
-            raise problem(response)
-        return parsed(response)
 
 
 def path(*parts: str | int) -> str:

@@ -11,6 +11,8 @@ import typer
 
 from cli import (
     audit,
+    bulk,
+    claims,
     dashboards,
     devices,
     environment,
@@ -18,6 +20,7 @@ from cli import (
     models,
     organisations,
     platform,
+    provisioning,
     rejections,
     replay,
     simulate,
@@ -47,12 +50,17 @@ def add(panel: str, *commands: Callable[..., None]) -> None:
 
 
 add(PLATFORM, platform.up, platform.down, platform.status, platform.logs, platform.doctor)
+devices.app.command("import")(bulk.import_)
+devices.app.command("export")(bulk.export)
+devices.app.command("claim-code")(claims.claim_code)
+devices.app.command("claim")(claims.claim)
 app.add_typer(devices.app, name="device", rich_help_panel=DEVICES)
 for name, group in {
     "tenant": organisations.tenant,
     "park": organisations.park,
     "lab": organisations.lab,
     "model": models.app,
+    "provisioning": provisioning.app,
     "user": organisations.user,
     "token": organisations.token,
 }.items():

@@ -16,13 +16,18 @@ from psycopg_pool import AsyncConnectionPool
 from broker.config import internal_users
 from registry import (
     audit,
+    claims,
     device_secrets,
     devices,
+    exports,
     health,
+    imports,
     metrics,
     models,
     parks,
     problems,
+    provisioning,
+    provisioning_keys,
     readings,
     reference,
     rejections,
@@ -40,6 +45,7 @@ from registry.broker_room import Room
 from registry.origin import KnownOrigin
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
+from registry.tries import Tries
 from storage.rows import Connection
 
 PREFIX = "/api/v1"
@@ -48,7 +54,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, audit,
+    telemetry, audit, imports, exports, claims, provisioning, provisioning_keys,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -66,8 +72,10 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan(settings),
     )
-    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
     app.add_middleware(KnownOrigin)
+    app.state.claim_tries = Tries(claims.TRIES)
+    app.state.provisioning_tries = Tries(provisioning.TRIES)
     metrics.install(app)
     problems.install(app)
     reference.install(app)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, status
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from broker.passwords import hash_secret, new_secret
 from registry.access import (
@@ -136,8 +136,10 @@ class CreatedDevice(Device):
     secret: str
 
 
-class DeviceQuery(PageQuery):
+class DeviceFilters(BaseModel):
     """Which devices; several filters all hold."""
+
+    model_config = ConfigDict(extra="forbid")
 
     tenant_id: str | None = None
     park_id: str | None = None
@@ -148,6 +150,10 @@ class DeviceQuery(PageQuery):
     q: str | None = None
 
 
+class DeviceQuery(PageQuery, DeviceFilters):
+    """A page of devices."""
+
+
 async def require_maker(connection: Connection, person: Person, tenant_id: str) -> None:
     """Return only if the person may add devices to the tenant."""
     tenant = await tenants.tenant(connection, person.reach("tenant.read"), tenant_id)
@@ -156,15 +162,21 @@ async def require_maker(connection: Connection, person: Person, tenant_id: str) 
     person.require("device.change", {**tenant, "tenant_id": tenant_id})
 
 
+def plain_id(tenant_id: str, name: str) -> str | None:
+    """The id that is made of tenant and name; None where the name has nothing that an id may."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", ascii_name)
+    return "-".join([tenant_id, *words])[:ID_LENGTH].rstrip("-") if words else None
+
+
 def made_ids(tenant_id: str, name: str) -> Iterator[str]:
     """Ids for a device of this name: the plain one, then some that are surely free."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    base = "-".join([tenant_id, *re.findall(r"[a-z0-9]+", ascii_name)])
-    if base != tenant_id:
-        yield base[:ID_LENGTH].rstrip("-")
+    plain = plain_id(tenant_id, name)
+    if plain:
+        yield plain
     for length in (2, 4, 8):
         ending = secrets.token_hex(length)
-        yield f"{base[: ID_LENGTH - 1 - len(ending)]}-{ending}"
+        yield f"{(plain or tenant_id)[: ID_LENGTH - 1 - len(ending)]}-{ending}"
 
 
 async def add(connection: Connection, body: NewDevice) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import structlog
@@ -150,11 +150,11 @@ def from_validation(request: Request, error: RequestValidationError) -> ProblemE
     )
 
 
-def sentence_of(problem: Mapping[str, str]) -> str:
+def sentence_of(problem: Mapping[str, Any]) -> str:
     """What is wrong with a field."""
     if problem["type"] == "extra_forbidden":
         return "there is no such field: is its name misspelt?"
-    return problem["msg"].removeprefix("Value error, ")
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def place_of(location: Sequence[str | int]) -> FieldError:

@@ -58,11 +58,14 @@ REFUSALS = {
     "403": "You may see this, but not do that with it.",
     "404": "There is no such thing, or none that you may see.",
     "409": "It does not go together with what is there.",
-    "413": "The body is larger than 1 MiB.",
+    "413": "The body is larger than 1 MiB, or a file than 16 MiB.",
     "422": "Some fields are not as they should be.",
+    "429": "Too many tries; Retry-After says when to try again.",
     "503": "A part that is needed is away; Retry-After says when to try again.",
 }
 WITH_BODY = frozenset({"409", "413", "422"})
+# Who comes here has something that could be guessed, so tries are counted.
+GUESSED = frozenset({"/api/v1/claims", "/api/v1/provision"})
 
 
 def install(app: FastAPI) -> None:
@@ -115,4 +118,6 @@ def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
         return status == "503" and path.endswith("ready")
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)
-    return status != "404" or "{" in path
+    if status == "429":
+        return path in GUESSED
+    return status != "404" or "{" in path or path == "/api/v1/claims"

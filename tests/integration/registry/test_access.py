@@ -18,6 +18,7 @@ IDS = {
     "membership_id": "1",
     "token_id": "1",
     "secret_id": "1",
+    "key_id": "1",
 }
 
 
