@@ -70,6 +70,7 @@ class Selection:
 
 async def device_rejections(
     connection: Connection,
+    scope: Scope,
     device_id: str,
     wanted: Filter,
     after: tuple[datetime, int] | None,
@@ -79,6 +80,7 @@ async def device_rejections(
 
     Args:
         connection: where.
+        scope: only what came while it held the device.
         device_id: whose.
         wanted: which of them.
         after: time and id of the rejection before the first one.
@@ -89,9 +91,11 @@ async def device_rejections(
         whole``; the payload is its first 1,024 bytes, and ``whole`` tells whether all of it is
         kept.
     """
-    parameters = {**wanted.parameters(), **position(after), "limit": limit}
+    parameters = {**scope.parameters(), **wanted.parameters(), **position(after)}
     return await every(
-        connection, QUERIES["device_rejections"], {**parameters, "device_id": device_id}
+        connection,
+        QUERIES["device_rejections"],
+        {**parameters, "device_id": device_id, "limit": limit},
     )
 
 
