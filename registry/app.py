@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from broker.config import internal_users
 from registry import (
+    bookings,
     device_secrets,
     devices,
     health,
@@ -29,6 +30,7 @@ from registry import (
     telemetry,
     tenants,
     tokens,
+    transfers,
     users,
 )
 from registry.access import Pool
@@ -46,7 +48,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry,
+    telemetry, bookings, transfers,
 )  # fmt: skip
 
 log = structlog.get_logger()

@@ -49,11 +49,13 @@ class Selection:
 
     Attributes:
         device_id: whose.
+        scope: who replays them; only what came while it held the device.
         topics: on which a message can be sent again.
         filter: of their rejections.
     """
 
     device_id: str
+    scope: Scope
     topics: Sequence[str]
     filter: Filter
 
@@ -61,6 +63,7 @@ class Selection:
         """The parameters by which the queries know the selection."""
         return {
             **self.filter.parameters(),
+            **self.scope.parameters(),
             "device_id": self.device_id,
             "topics": list(self.topics),
             # The open ones, or all.

@@ -72,7 +72,7 @@ GROUP BY reason
 ORDER BY count DESC, reason;
 
 -- messages --
--- The next messages to be replayed, the oldest first. The payload comes only of those that can be:
+-- The next of the asker's own messages to be replayed, the oldest first. The payload comes only of those that can be:
 -- kept whole, and on one of the topics.
 SELECT DISTINCT ON (ts, topic) ts, topic, content_type,
        (extract(epoch FROM ts) * 1000000)::bigint AS arrival,
@@ -80,6 +80,7 @@ SELECT DISTINCT ON (ts, topic) ts, topic, content_type,
        CASE WHEN topic = ANY(%(topics)s) AND length(payload) = size THEN payload END AS payload
 FROM rejections
 WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
+  AND ts <@ (SELECT held(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s))
   AND (%(reason)s::text IS NULL OR reason = %(reason)s)
   AND (%(include_replayed)s OR replayed_at IS NULL)
   AND (%(after_ts)s::timestamptz IS NULL
@@ -94,6 +95,7 @@ FROM (
     SELECT DISTINCT ts, topic
     FROM rejections
     WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
+      AND ts <@ (SELECT held(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s))
       AND (%(reason)s::text IS NULL OR reason = %(reason)s)
       AND (%(include_replayed)s OR replayed_at IS NULL)
       AND ts >= %(after_ts)s AND (ts, topic) > (%(after_ts)s, %(after_topic)s)
