@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from cli import (
+    bookings,
     dashboards,
+    deletion,
     devices,
     environment,
     ingest,
@@ -20,6 +22,7 @@ from cli import (
     rejections,
     replay,
     simulate,
+    transfers,
 )
 
 app = typer.Typer(
@@ -53,8 +56,11 @@ for name, group in {
     "model": models.app,
     "user": organisations.user,
     "token": organisations.token,
+    "transfer": transfers.app,
+    "booking": bookings.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
+organisations.tenant.command()(deletion.delete)
 add(DEVICES, organisations.login)
 add(DATA, devices.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from broker.config import internal_users
 from registry import (
     bookings,
+    deletions,
     device_secrets,
     devices,
     health,
@@ -48,7 +49,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, bookings, transfers,
+    telemetry, bookings, transfers, deletions,
 )  # fmt: skip
 
 log = structlog.get_logger()
