@@ -28,7 +28,9 @@ def test_every_owner_reads_its_own_time(
     assert days_read(owner, "sunny-1") == [1, 2, 3, 4, 5, 6]
     assert days_read(stranger, "sunny-1") == [7, 8, 9, 10]
     assert days_read(registry.admin, "sunny-1") == list(range(1, 11))
-    assert days_read(owner, "sunny-1", **{"from": day(3).isoformat(), "to": day(9).isoformat()}) == [
+    assert days_read(
+        owner, "sunny-1", **{"from": day(3).isoformat(), "to": day(9).isoformat()}
+    ) == [
         3,
         4,
         5,
@@ -145,9 +147,7 @@ def test_a_device_that_changes_hands_twice_in_a_transaction_is_the_last_ones(
 ) -> None:
     with connection.transaction():
         for tenant in ("other", "guest"):
-            connection.execute(
-                "UPDATE devices SET tenant_id = %s WHERE id = 'sunny-1'", [tenant]
-            )
+            connection.execute("UPDATE devices SET tenant_id = %s WHERE id = 'sunny-1'", [tenant])
     rows = connection.execute(
         "SELECT tenant_id FROM device_owners WHERE device_id = 'sunny-1' "
         "AND during @> clock_timestamp()"
