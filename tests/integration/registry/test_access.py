@@ -22,6 +22,8 @@ IDS = {
     "membership_id": "1",
     "token_id": "1",
     "secret_id": "1",
+    "transfer_id": "1",
+    "booking_id": "1",
 }
 
 
