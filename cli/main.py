@@ -15,6 +15,7 @@ from cli import (
     deletion,
     devices,
     environment,
+    holdings,
     ingest,
     models,
     organisations,
@@ -60,6 +61,7 @@ for name, group in {
     "booking": bookings.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
+organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, organisations.login)
 add(DATA, devices.tail, simulate.simulate, replay.replay)

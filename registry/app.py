@@ -20,6 +20,7 @@ from registry import (
     device_secrets,
     devices,
     health,
+    holdings,
     metrics,
     models,
     parks,
@@ -49,7 +50,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, bookings, transfers, deletions,
+    telemetry, holdings, bookings, transfers, deletions,
 )  # fmt: skip
 
 log = structlog.get_logger()

@@ -171,7 +171,9 @@ async def list_bookings(
     return query.page(rows, lambda row: [row["start"].isoformat(), row["id"]])
 
 
-@router.delete("/bookings/{booking_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete(
+    "/bookings/{booking_id}", status_code=status.HTTP_204_NO_CONTENT, responses={409: {}}
+)
 async def cancel_booking(booking: ManagedBooking, connection: Database) -> None:
     """Cancel a slot; one that runs ends now, and keeps what was measured in it."""
     if booking["end"] <= now():

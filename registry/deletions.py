@@ -80,7 +80,7 @@ async def show_deletion(deletion: RequestedDeletion) -> Row:
     return deletion
 
 
-@router.delete("", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("", status_code=status.HTTP_204_NO_CONTENT, responses={409: {}})
 async def withdraw_deletion(
     tenant: OwnedTenant, _: RequestedDeletion, connection: Database
 ) -> None:

@@ -175,7 +175,7 @@ async def show_transfer(transfer: ReadableTransfer) -> Row:
     return transfer
 
 
-@router.post("/{transfer_id}/accept", response_model=AcceptedTransfer)
+@router.post("/{transfer_id}/accept", response_model=AcceptedTransfer, responses={409: {}})
 async def accept_transfer(
     transfer: ReceivedTransfer, connection: Database, person: SignedIn
 ) -> Row:
@@ -194,7 +194,7 @@ async def accept_transfer(
     }
 
 
-@router.post("/{transfer_id}/refuse", response_model=Transfer)
+@router.post("/{transfer_id}/refuse", response_model=Transfer, responses={409: {}})
 async def refuse_transfer(
     transfer: ReceivedTransfer, connection: Database, person: SignedIn
 ) -> Row:
@@ -203,7 +203,7 @@ async def refuse_transfer(
     return await readable_transfer(transfer["id"], connection, person)
 
 
-@router.post("/{transfer_id}/withdraw", response_model=Transfer)
+@router.post("/{transfer_id}/withdraw", response_model=Transfer, responses={409: {}})
 async def withdraw_transfer(transfer: SentTransfer, connection: Database, person: SignedIn) -> Row:
     """Take an offer back."""
     await close(connection, transfer, "withdrawn")

@@ -47,6 +47,8 @@ def test_a_device_changes_hands(run: Command) -> None:
     assert "tpd_" in accepted
     [device] = json.loads(run("stranger", "device list --search sunny-1 --json").output)
     assert device["tenant_id"] == "other"
+    assert json.loads(run("owner", "tenant holdings sunny --json").output) == []
+    assert "sunny-1" in run("stranger", "tenant holdings other").output
 
 
 def test_an_offer_is_withdrawn_or_refused(run: Command) -> None:
