@@ -12,6 +12,7 @@ from registry.access import Database, Person, ReadableLab, SignedIn, found
 from registry.fields import Answer, Body, DeviceId, Slug, example
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ConflictError, ForbiddenError, no_such
+from registry.rejections import not_before_start
 from storage import bookings, tenants
 from storage.bookings import SlotTakenError
 from storage.rows import Connection, Row
@@ -95,7 +96,7 @@ class BookingQuery(PageQuery):
     device_id: str | None = None
     tenant_id: str | None = None
     start: AwareDatetime = Field(default_factory=now, alias="from")
-    end: AwareDatetime | None = Field(None, alias="to")
+    end: Annotated[AwareDatetime | None, AfterValidator(not_before_start)] = Field(None, alias="to")
 
     def filters(self) -> Row:
         """What the query asks for."""
@@ -148,7 +149,7 @@ async def create_booking(body: NewBooking, connection: Database, person: SignedI
         raise no_such("device_id", "device to be booked")
     await require_booker(connection, person, body.tenant_id, device["park_id"])
     try:
-        booking_id = await bookings.book(connection, {**body.model_dump(), "booked_by": person.id})
+        booking_id = await bookings.book(connection, body.model_dump())
     except SlotTakenError as error:
         raise ConflictError(
             "the device is booked for a part of that time: see GET /bookings for when it is free"

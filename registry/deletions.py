@@ -63,14 +63,12 @@ RequestedDeletion = Annotated[Row, Depends(requested_deletion)]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Deletion)
-async def request_deletion(
-    body: Confirmation, tenant: OwnedTenant, connection: Database, person: SignedIn
-) -> Row:
+async def request_deletion(body: Confirmation, tenant: OwnedTenant, connection: Database) -> Row:
     """Ask for the tenant to be deleted with all its data; an administrator carries it out."""
     if body.confirm != tenant["id"]:
         sentence = "type the id of the tenant that is to be deleted"
         raise UnprocessableError(sentence, [in_body("confirm", sentence)])
-    await deletions.request(connection, tenant["id"], person.id)
+    await deletions.request(connection, tenant["id"])
     return await requested_deletion(tenant, connection)
 
 

@@ -95,7 +95,7 @@ async def replayed_device(
 @router.post("/devices/{device_id}/rejections/replay", response_model=Replayed)
 async def replay_rejections(
     body: Replay,
-    replayed: Annotated[tuple[str, Scope], Depends(replayed_device)],
+    asked: Annotated[tuple[str, Scope], Depends(replayed_device)],
     opened: Annotated[Pool, Depends(pool)],
     broker: Annotated[Publisher, Depends(publisher)],
 ) -> Row:
@@ -103,7 +103,7 @@ async def replay_rejections(
 
     What was stored of a message is not stored again. What is refused again becomes open again.
     """
-    device_id, scope = replayed
+    device_id, scope = asked
     wanted = Filter(body.reason, body.start, body.end, None if body.include_replayed else False)
     selection = Selection(device_id, scope, replay_topics(device_id), wanted)
     async with opened.connection() as connection:

@@ -37,7 +37,7 @@ async def book(connection: Connection, booking: Row) -> int:
 
     Args:
         connection: where.
-        booking: ``device_id, tenant_id, start, end, booked_by``.
+        booking: ``device_id, tenant_id, start, end``.
 
     Returns:
         The slot's number.

@@ -20,9 +20,9 @@ SETTLING = timedelta(seconds=5)
 TABLES_OF_SERIES = ("readings", "states", "flags")
 
 
-async def request(connection: Connection, tenant_id: str, user_id: int) -> None:
+async def request(connection: Connection, tenant_id: str) -> None:
     """Note that an owner wants the tenant to be deleted; asking twice changes nothing."""
-    await connection.execute(QUERIES["request"], {"tenant_id": tenant_id, "user_id": user_id})
+    await connection.execute(QUERIES["request"], {"tenant_id": tenant_id})
 
 
 async def deletion(connection: Connection, tenant_id: str) -> Row | None:

@@ -50,7 +50,7 @@ async def history(
         for a metric that the device never sent.
     """
     begin = max(start or BEGINNING, after or BEGINNING)
-    parts = await visible_parts(connection, scope, device_id, metric, begin, end or END)
+    parts = await visible_parts(connection, scope, device_id, metric, begin, min(end or END, END))
     found: list[Row] = []
     # Each part is asked for by itself: what lies between may be much, and is not the asker's.
     for part in parts:

@@ -94,7 +94,8 @@ async def move(connection: Connection, transfer: Row) -> None:
     """Give the devices of a transfer to its receiver.
 
     Raises:
-        NotTransferableError: since the offer, one of them was given away or retired.
+        NotTransferableError: since the offer one of them was given away or retired; or there is
+            no such receiver, which only an administrator can come upon.
     """
     devices = [device["id"] for device in transfer["devices"]]
     await require_transferable(connection, transfer["from_tenant_id"], devices)
@@ -105,6 +106,8 @@ async def move(connection: Connection, transfer: Row) -> None:
         "models": [row["id"] for row in copies],
         "copies": [row["copy_id"] for row in copies],
     }
-    await connection.execute(QUERIES["move_devices"], {**parameters, **models})
+    moved = await connection.execute(QUERIES["move_devices"], {**parameters, **models})
+    if moved.rowcount < len(devices):
+        raise NotTransferableError(f"there is no tenant {transfer['to_tenant_id']}")
     if transfer["with_history"]:
         await connection.execute(QUERIES["give_history"], parameters)

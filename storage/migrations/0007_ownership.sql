@@ -49,7 +49,6 @@ CREATE TABLE bookings (
     tenant_id   slug NOT NULL REFERENCES tenants,
     during      tstzrange NOT NULL
                 CHECK (NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during)),
-    booked_by   bigint REFERENCES users ON DELETE SET NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     EXCLUDE USING gist (device_id WITH =, during WITH &&)
 );
@@ -137,7 +136,6 @@ CREATE INDEX transfer_devices_by_device ON transfer_devices (device_id);
 -- Owners who asked for their tenant, with all its data, to be deleted.
 CREATE TABLE tenant_deletions (
     tenant_id    slug PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
-    requested_by bigint REFERENCES users ON DELETE SET NULL,
     requested_at timestamptz NOT NULL DEFAULT now(),
     -- When an administrator began to carry it out: from then on no device of it may connect.
     started_at   timestamptz

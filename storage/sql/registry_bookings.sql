@@ -14,8 +14,8 @@ ORDER BY d.id
 LIMIT %(limit)s;
 
 -- book --
-INSERT INTO bookings (device_id, tenant_id, during, booked_by)
-VALUES (%(device_id)s, %(tenant_id)s, tstzrange(%(start)s, %(end)s), %(booked_by)s)
+INSERT INTO bookings (device_id, tenant_id, during)
+VALUES (%(device_id)s, %(tenant_id)s, tstzrange(%(start)s, %(end)s))
 RETURNING id;
 
 -- bookings --

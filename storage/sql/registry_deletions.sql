@@ -1,7 +1,7 @@
 -- The deletion of a tenant with all its data, in steps that nobody has to wait for.
 
 -- request --
-INSERT INTO tenant_deletions (tenant_id, requested_by) VALUES (%(tenant_id)s, %(user_id)s)
+INSERT INTO tenant_deletions (tenant_id) VALUES (%(tenant_id)s)
 ON CONFLICT DO NOTHING;
 
 -- deletion --

@@ -138,6 +138,9 @@ def test_an_offer_to_nobody_is_answered_like_one_to_somebody(
         offer = owner.post("transfers", {**OFFER, "to_tenant_id": receiver})
         owner.post(f"transfers/{offer['id']}/withdraw")
         answers.append({k: offer[k] for k in offer if k not in ("id", "to_tenant_id")})
+    lost = owner.post("transfers", {**OFFER, "to_tenant_id": "not-there"})["id"]
+    with pytest.raises(ApiError, match="there is no tenant not-there"):
+        registry.admin.post(f"transfers/{lost}/accept")
     for answer in answers:
         del answer["offered_at"], answer["expires_at"]
     assert answers[0] == answers[1]
