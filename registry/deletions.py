@@ -91,8 +91,8 @@ async def withdraw_deletion(
 async def delete_step(deletion: RequestedDeletion, connection: Database, _: Administrator) -> Row:
     """Delete a part of the tenant's data; call it again until it is done.
 
-    The first step ends the secrets of its devices; the next ones wait five seconds for what was
-    on its way. Nothing brings back what is deleted.
+    The first step ends the secrets of its devices and the roles of its people; the next ones wait
+    five seconds for what was on its way. Nothing brings back what is deleted.
     """
     rows, done = await deletions.step(connection, deletion["tenant_id"])
     left = await deletions.deletion(connection, deletion["tenant_id"])

@@ -14,8 +14,8 @@ QUERIES = queries.load("registry_deletions")
 PORTION = 20_000
 # So many devices are emptied in one step at most.
 DEVICES = 20
-# From the start on no device of the tenant may connect. So long after it the last is put out, and
-# what was on its way is stored.
+# From the start on no device of the tenant may connect, and nobody adds to it. So long after it the
+# last device is put out, and what was on its way is stored.
 SETTLING = timedelta(seconds=5)
 TABLES_OF_SERIES = ("readings", "states", "flags")
 
@@ -36,7 +36,7 @@ async def withdraw(connection: Connection, tenant_id: str) -> bool:
 
 
 async def step(connection: Connection, tenant_id: str) -> tuple[int, bool]:
-    """Do the next part of a requested deletion. The first only revokes the devices' secrets.
+    """Do the next part of a requested deletion. The first only shuts the tenant's doors.
 
     Returns:
         How many rows of data were deleted, and whether the tenant is gone.
@@ -44,6 +44,7 @@ async def step(connection: Connection, tenant_id: str) -> tuple[int, bool]:
     tenant = {"tenant_id": tenant_id}
     if await first(connection, QUERIES["start"], tenant):
         await connection.execute(QUERIES["revoke_secrets"], tenant)
+        await connection.execute(QUERIES["end_memberships"], tenant)
         return 0, False
     settled = await first(connection, QUERIES["settled"], {**tenant, "settling": SETTLING})
     if not settled or not settled["settled"]:

@@ -25,6 +25,9 @@ UPDATE device_secrets SET revoked_at = now()
 WHERE revoked_at IS NULL
   AND device_id IN (SELECT id FROM devices WHERE tenant_id = %(tenant_id)s);
 
+-- end_memberships --
+DELETE FROM memberships WHERE tenant_id = %(tenant_id)s;
+
 -- settled --
 -- Whether devices that were on line at the start are put out, and what they sent is stored.
 SELECT started_at < now() - %(settling)s AS settled FROM tenant_deletions
