@@ -1,11 +1,14 @@
 """Devices that change hands."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
 from cli.api import ApiError
 from tests.integration.registry.conftest import RunningRegistry, World
 from tests.integration.registry.ownership import days_read, measure, newest
+from tests.parts import wait_until
 
 OFFER = {"from_tenant_id": "sunny", "to_tenant_id": "other", "devices": ["sunny-1"]}
 
@@ -53,6 +56,23 @@ def test_the_secrets_of_before_end_and_the_receiver_gets_new_ones(
     assert registry.request("POST", path, old, json={"t": 1}).status_code == 401
     # There is no broker here: whoever gets so far has come in.
     assert registry.request("POST", path, issued["secret"], json={"t": 1}).status_code == 503
+
+
+def test_the_giver_gets_no_secret_of_a_device_that_goes_in_the_same_moment(
+    registry: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    def waiting() -> object:
+        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return connection.execute(query).fetchall()
+
+    with ThreadPoolExecutor(1) as pool:
+        with connection.transaction():
+            connection.execute("UPDATE devices SET tenant_id = 'other' WHERE id = 'sunny-1'")
+            asked = pool.submit(registry.as_(world.tokens["owner"]).post, "devices/sunny-1/secrets")
+            wait_until(waiting, "the request that waits for the device")
+        with pytest.raises(ApiError, match="there is no such device"):
+            asked.result(20)
+    assert connection.execute("SELECT FROM device_secrets").fetchall() == []
 
 
 def test_own_models_are_copied_and_labs_of_other_parks_are_left(
