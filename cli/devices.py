@@ -168,12 +168,16 @@ def set_(
     quota: Quota = None,
     latitude: Latitude = None,
     longitude: Longitude = None,
+    bookable: Annotated[
+        bool | None, typer.Option(help="Whether others may book it on a testbed.")
+    ] = None,
 ) -> None:
     """Change what is known of a device.
 
     Example: technopark device set sunny-roof-1 --stage production --lab ""
     """
     changes = fields(name, model, lab, stage, tag, metadata, quota) | place(latitude, longitude)
+    changes |= asking.given(bookable=bookable)
     if not changes:
         raise typer.BadParameter("name what is to be another, for example --stage pilot")
     with asking.asking() as api:

@@ -11,11 +11,14 @@ import typer
 
 from cli import (
     audit,
+    bookings,
     bulk,
     claims,
     dashboards,
+    deletion,
     devices,
     environment,
+    holdings,
     ingest,
     models,
     organisations,
@@ -25,6 +28,7 @@ from cli import (
     replay,
     simulate,
     tail,
+    transfers,
 )
 
 app = typer.Typer(
@@ -63,8 +67,12 @@ for name, group in {
     "provisioning": provisioning.app,
     "user": organisations.user,
     "token": organisations.token,
+    "transfer": transfers.app,
+    "booking": bookings.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
+organisations.tenant.command()(holdings.holdings)
+organisations.tenant.command()(deletion.delete)
 add(DEVICES, organisations.login, audit.audit_log)
 add(DATA, tail.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)

@@ -16,11 +16,14 @@ from psycopg_pool import AsyncConnectionPool
 from broker.config import internal_users
 from registry import (
     audit,
+    bookings,
     claims,
+    deletions,
     device_secrets,
     devices,
     exports,
     health,
+    holdings,
     imports,
     metrics,
     models,
@@ -35,6 +38,7 @@ from registry import (
     telemetry,
     tenants,
     tokens,
+    transfers,
     users,
 )
 from registry.access import Pool
@@ -54,7 +58,8 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, audit, imports, exports, claims, provisioning, provisioning_keys,
+    telemetry, audit, imports, exports, claims, provisioning, provisioning_keys, holdings, bookings,
+    transfers, deletions,
 )  # fmt: skip
 
 log = structlog.get_logger()

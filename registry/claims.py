@@ -15,7 +15,7 @@ from registry.devices import CreatedDevice, require_maker
 from registry.fields import Answer, Body, Slug, example
 from registry.problems import ConflictError, ForbiddenError, NotFoundError
 from registry.tries import Tries
-from storage import claims, credentials
+from storage import bookings, claims, credentials, transfers
 from storage.rows import Row
 
 router = APIRouter(tags=["claims"])
@@ -103,6 +103,8 @@ async def claim_device(
     if device["tenant_id"] == body.tenant_id:
         raise ConflictError("this device is the tenant's own already")
     await claims.move_device(connection, device["id"], body.tenant_id)
+    await bookings.end_bookings(connection, [device["id"]])
+    await transfers.withdraw_offers(connection, device["id"])
     secret = new_secret()
     await credentials.issue_secret(connection, device["id"], hash_secret(secret))
     return {**await readable_device(device["id"], connection, person), "secret": secret}

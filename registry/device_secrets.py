@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, status
 from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
-from registry.access import Database, KeptDevice
+from registry.access import Database, KeptDevice, SignedIn, readable_device
 from registry.fields import Answer, Body, example
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ConflictError, NotFoundError
@@ -64,7 +64,9 @@ async def list_secrets(
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=IssuedSecret)
-async def issue_secret(body: NewSecret, device: KeptDevice, connection: Database) -> Row:
+async def issue_secret(
+    body: NewSecret, device: KeptDevice, connection: Database, person: SignedIn
+) -> Row:
     """Issue a new secret; older ones end after the overlap."""
     if device["retired_at"]:
         raise ConflictError("this device is retired: it cannot connect any more")
@@ -77,6 +79,8 @@ async def issue_secret(body: NewSecret, device: KeptDevice, connection: Database
         raise ConflictError(
             f"the device has {MAX_VALID_SECRETS} valid secrets: revoke one, or use no overlap"
         ) from error
+    # While this waited for the device's turn, the device may have changed hands.
+    person.require("device.secret", await readable_device(device["id"], connection, person))
     return {**row, "secret": secret}
 
 

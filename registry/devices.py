@@ -7,7 +7,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,13 +37,12 @@ from registry.fields import (
 )
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ConflictError, in_body, no_such
-from storage import credentials, devices, tenants
+from registry.stages import ServingStage, Stage, require_move
+from storage import bookings, credentials, devices, tenants, transfers
 from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/devices", tags=["devices"])
 
-Stage = Literal["prototype", "pilot", "production", "retired"]
-ServingStage = Literal["prototype", "pilot", "production"]
 ID_LENGTH = 63
 DEVICE: dict[str, Any] = {
     "id": "sunny-roof-1",
@@ -62,6 +61,7 @@ SHOWN: dict[str, Any] = {
     **DEVICE,
     "attributes": {"firmware": "1.4.2"},
     "firmware": "1.4.2",
+    "bookable": False,
     "created_at": "2026-03-01T09:00:00Z",
     "changed_at": "2026-03-01T09:00:00Z",
     "retired_at": None,
@@ -100,6 +100,7 @@ class DeviceChanges(Body):
     values_per_second: Quota | None = None
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    bookable: bool = unset()
 
 
 class Device(Answer):
@@ -122,6 +123,7 @@ class Device(Answer):
     values_per_second: float | None
     latitude: float | None
     longitude: float | None
+    bookable: bool
     created_at: datetime
     changed_at: datetime
     retired_at: datetime | None
@@ -227,14 +229,19 @@ async def change_device(
     body: DeviceChanges, device: ManagedDevice, connection: Database, person: SignedIn
 ) -> Row:
     """Change a device."""
-    if device["retired_at"] and "stage" in body.model_fields_set:
-        raise ConflictError("this device is retired, and stays so")
+    if "stage" in body.model_fields_set:
+        require_move(device["stage"], body.stage)
     await devices.change_device(connection, device["id"], body.changes())
     return await readable_device(device["id"], connection, person)
 
 
 @router.post("/{device_id}/retire", response_model=Device)
 async def retire_device(device: ManagedDevice, connection: Database, person: SignedIn) -> Row:
-    """End a device's service: it is disconnected for good, and its readings stay."""
+    """End a device's service: it is disconnected for good, and its readings stay.
+
+    Its slots end, and so does an offer to transfer it.
+    """
     await devices.retire_device(connection, device["id"])
+    await bookings.end_bookings(connection, [device["id"]])
+    await transfers.withdraw_offers(connection, device["id"])
     return await readable_device(device["id"], connection, person)

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from broker.passwords import hash_secret, new_secret
 from registry.access import Person
 from registry.device_file import FileRow
-from registry.devices import Stage, plain_id
+from registry.devices import plain_id
 from registry.fields import Body, DeviceId, Metadata, Name, Quota, Slug, Tags, unset
 from registry.import_answer import Fault, ImportedDevice, ImportOptions, Outcome, Result
 from registry.problems import sentence_of
+from registry.stages import Stage
 from storage import imports
 from storage.imports import DeviceRow
 from storage.rows import Connection, Row

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from registry.access import Database, ReadableDevice
+from registry.access import Database, Person, SignedIn
 from registry.fields import Answer, MetricName, example
 from registry.models import MetricKind
 from registry.pages import Page, PageQuery
+from registry.sight import SeenDevice
 from storage import telemetry_queries
 from storage.rows import Connection, Row
 
@@ -77,39 +78,59 @@ class HistoryQuery(PageQuery):
 
 @router.get("/latest", response_model=Page[Latest])
 async def list_latest(
-    query: Annotated[LatestQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[LatestQuery, Query()],
+    device_id: SeenDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
-    """List the newest value of each metric."""
+    """List the newest value of each metric, of those that you may see."""
     rows = await telemetry_queries.latest(
-        connection, device["id"], query.after(str), query.limit + 1
+        connection, person.scope, device_id, query.after(str), query.limit + 1
     )
     return query.page(rows, lambda row: row["metric"])
 
 
 @router.get("/readings", response_model=Page[Reading])
 async def list_readings(
-    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[HistoryQuery, Query()],
+    device_id: SeenDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
-    """List the readings of a metric, which are numbers, in the order of time."""
-    return await history("readings", query, device, connection)
+    """List the readings of a metric, which are numbers, in the order of time.
+
+    Of the device's time it is what is yours: since when, and until when, you own it, or book it.
+    """
+    return await history("readings", query, device_id, connection, person)
 
 
 @router.get("/states", response_model=Page[State])
 async def list_states(
-    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[HistoryQuery, Query()],
+    device_id: SeenDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
-    """List the states of a metric, which are texts and lists, in the order of time."""
-    return await history("states", query, device, connection)
+    """List the states of a metric, which are texts and lists, in the order of time.
+
+    Of the device's time it is what is yours, as for readings.
+    """
+    return await history("states", query, device_id, connection, person)
 
 
 async def history(
-    kind: Literal["readings", "states"], query: HistoryQuery, device: Row, connection: Connection
+    kind: Literal["readings", "states"],
+    query: HistoryQuery,
+    device_id: str,
+    connection: Connection,
+    person: Person,
 ) -> Row:
     """A page of one metric's past."""
     rows = await telemetry_queries.history(
         connection,
+        person.scope,
         kind,
-        device["id"],
+        device_id,
         query.metric,
         query.start,
         query.end,

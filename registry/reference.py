@@ -116,6 +116,8 @@ def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     """Whether the operation can answer with the status."""
     if path.startswith("/health"):
         return status == "503" and path.endswith("ready")
+    if status in operation["responses"]:
+        return True
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)
     if status == "429":

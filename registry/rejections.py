@@ -13,9 +13,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Validation
 
 from broker.payloads import Reason
 from broker.topics import Channel
-from registry.access import Database, ReadableDevice, SignedIn
+from registry.access import Database, SignedIn
 from registry.fields import Answer, example
 from registry.pages import Page, PageQuery
+from registry.sight import SeenDevice
 from storage import rejections
 from storage.rejections import Filter
 from storage.rows import Row
@@ -163,12 +164,16 @@ class SummaryQuery(BaseModel):
 
 @router.get("/devices/{device_id}/rejections", response_model=Page[Rejection])
 async def list_rejections(
-    query: Annotated[RejectionQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[RejectionQuery, Query()],
+    device_id: SeenDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
-    """List what was not stored of the device's messages, the newest first."""
+    """List what was not stored of the device's messages while it was yours, the newest first."""
     rows = await rejections.device_rejections(
         connection,
-        device["id"],
+        person.scope,
+        device_id,
         query.filter(),
         query.after(tuple[AwareDatetime, int]),
         query.limit + 1,
@@ -180,7 +185,7 @@ async def list_rejections(
 async def list_rejections_of_many(
     query: Annotated[ManyQuery, Query()], connection: Database, person: SignedIn
 ) -> Row:
-    """List what was not stored of the messages of all devices that you may see, the newest first.
+    """List what was not stored of all devices' messages while they were yours, the newest first.
 
     Without `from` it is what came in seven days.
     """
@@ -200,7 +205,7 @@ async def list_rejections_of_many(
 async def summarise_rejections(
     query: Annotated[SummaryQuery, Query()], connection: Database, person: SignedIn
 ) -> Row:
-    """Count the rejections of all devices that you may see by their reasons.
+    """Count the rejections of all devices, while they were yours, by their reasons.
 
     Each reason names the devices with the most of them. Without `from` it is what came in seven
     days.

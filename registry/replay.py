@@ -15,7 +15,6 @@ from broker.topics import ARRIVAL, replay_of
 from registry.access import (
     Credentials,
     Pool,
-    managed_device,
     pool,
     readable_device,
     signed_in,
@@ -29,7 +28,7 @@ from registry.rejections import End, Start, replay_topics
 from registry.telemetry import publisher
 from storage import rejections
 from storage.rejections import Filter, Selection
-from storage.rows import Row
+from storage.rows import Row, Scope
 
 router = APIRouter(tags=["rejections"])
 
@@ -81,21 +80,22 @@ async def replayed_device(
     device_id: str,
     opened: Annotated[Pool, Depends(pool)],
     credentials: Annotated[Credentials, Depends(token_scheme)],
-) -> str:
-    """The id of the path, for those who work on the device.
+) -> tuple[str, Scope]:
+    """The id of the path, and what the person may see, for those who work on the device.
 
     The connection is given back before the broker is waited for.
     """
     async with opened.connection() as connection:
         person = await signed_in(connection, credentials)
         device = await readable_device(device_id, connection, person)
-        return str((await managed_device(device, person))["id"])
+        person.require("device.change", device)
+        return device_id, person.scope
 
 
 @router.post("/devices/{device_id}/rejections/replay", response_model=Replayed)
 async def replay_rejections(
     body: Replay,
-    device_id: Annotated[str, Depends(replayed_device)],
+    asked: Annotated[tuple[str, Scope], Depends(replayed_device)],
     opened: Annotated[Pool, Depends(pool)],
     broker: Annotated[Publisher, Depends(publisher)],
 ) -> Row:
@@ -103,8 +103,9 @@ async def replay_rejections(
 
     What was stored of a message is not stored again. What is refused again becomes open again.
     """
+    device_id, scope = asked
     wanted = Filter(body.reason, body.start, body.end, None if body.include_replayed else False)
-    selection = Selection(device_id, replay_topics(device_id), wanted)
+    selection = Selection(device_id, scope, replay_topics(device_id), wanted)
     async with opened.connection() as connection:
         messages = await rejections.messages(connection, selection, body.after(), body.limit)
         # Read before anything is sent: ingest may refuse it again before it is marked here.

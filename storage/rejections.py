@@ -49,11 +49,13 @@ class Selection:
 
     Attributes:
         device_id: whose.
+        scope: who replays them; only what came while it held the device.
         topics: on which a message can be sent again.
         filter: of their rejections.
     """
 
     device_id: str
+    scope: Scope
     topics: Sequence[str]
     filter: Filter
 
@@ -61,6 +63,7 @@ class Selection:
         """The parameters by which the queries know the selection."""
         return {
             **self.filter.parameters(),
+            **self.scope.parameters(),
             "device_id": self.device_id,
             "topics": list(self.topics),
             # The open ones, or all.
@@ -70,6 +73,7 @@ class Selection:
 
 async def device_rejections(
     connection: Connection,
+    scope: Scope,
     device_id: str,
     wanted: Filter,
     after: tuple[datetime, int] | None,
@@ -79,6 +83,7 @@ async def device_rejections(
 
     Args:
         connection: where.
+        scope: only what came while it held the device.
         device_id: whose.
         wanted: which of them.
         after: time and id of the rejection before the first one.
@@ -89,9 +94,11 @@ async def device_rejections(
         whole``; the payload is its first 1,024 bytes, and ``whole`` tells whether all of it is
         kept.
     """
-    parameters = {**wanted.parameters(), **position(after), "limit": limit}
+    parameters = {**scope.parameters(), **wanted.parameters(), **position(after)}
     return await every(
-        connection, QUERIES["device_rejections"], {**parameters, "device_id": device_id}
+        connection,
+        QUERIES["device_rejections"],
+        {**parameters, "device_id": device_id, "limit": limit},
     )
 
 

@@ -1,4 +1,4 @@
-"""Readings, and the newest of each series."""
+"""Readings, and the newest of each series, as far as those who ask may see them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from storage import queries
-from storage.rows import Connection, Row, every, first
+from storage.rows import Connection, Row, Scope, every, only
 
 QUERIES = queries.load("registry_telemetry")
 # No reading is older, none is so young (the wire contract): bounds for a range without ends.
@@ -14,20 +14,27 @@ BEGINNING = datetime(1999, 12, 31, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+async def sees(connection: Connection, scope: Scope, device_id: str) -> bool:
+    """Whether the scope has any time in which it may see what the device sent."""
+    parameters = {**scope.parameters(), "device_id": device_id}
+    return bool((await only(connection, QUERIES["sees"], parameters))["sees"])
+
+
 async def latest(
-    connection: Connection, device_id: str, after: str | None, limit: int
+    connection: Connection, scope: Scope, device_id: str, after: str | None, limit: int
 ) -> list[Row]:
-    """The newest reading or state of each metric, by the metrics' names.
+    """The newest reading or state of each metric that the scope may see, by the metrics' names.
 
     Returns:
         ``metric, ts, value, unit, kind, flag``; the value is a number, or the state's JSON.
     """
-    parameters = {"device_id": device_id, "after": after, "limit": limit}
+    parameters = {**scope.parameters(), "device_id": device_id, "after": after, "limit": limit}
     return await every(connection, QUERIES["latest"], parameters)
 
 
 async def history(
     connection: Connection,
+    scope: Scope,
     kind: Literal["readings", "states"],
     device_id: str,
     metric: str,
@@ -39,19 +46,35 @@ async def history(
     """Readings or states of a series from ``start`` until before ``end``, in the order of time.
 
     Returns:
-        ``metric, ts, value``, and ``flag`` of readings; none for a metric that the device never
-        sent.
+        ``metric, ts, value``, and ``flag`` of readings, of the times that the scope may see; none
+        for a metric that the device never sent.
     """
-    key = {"device_id": device_id, "metric": metric}
-    series = await first(connection, QUERIES["series"], key)
-    if series is None:
+    begin = max(start or BEGINNING, after or BEGINNING)
+    parts = await visible_parts(connection, scope, device_id, metric, begin, min(end or END, END))
+    found: list[Row] = []
+    # Each part is asked for by itself: what lies between may be much, and is not the asker's.
+    for part in parts:
+        bounds = {**part, "metric": metric, "after": after or BEGINNING}
+        found += await every(connection, QUERIES[kind], {**bounds, "limit": limit - len(found)})
+        if len(found) == limit:
+            break
+    return found
+
+
+async def visible_parts(
+    connection: Connection,
+    scope: Scope,
+    device_id: str,
+    metric: str,
+    start: datetime,
+    end: datetime,
+) -> list[Row]:
+    """The unbroken times in which the scope may see a series, within ``start`` and ``end``.
+
+    Returns:
+        ``series, start, end`` in the order of time.
+    """
+    if start >= end:
         return []
-    parameters = {
-        "metric": metric,
-        "series": series["id"],
-        "start": start or BEGINNING,
-        "end": end or END,
-        "after": after or BEGINNING,
-        "limit": limit,
-    }
-    return await every(connection, QUERIES[kind], parameters)
+    key = {"device_id": device_id, "metric": metric, "start": start, "end": end}
+    return await every(connection, QUERIES["visible_parts"], {**scope.parameters(), **key})

@@ -1,5 +1,5 @@
 -- Devices. They are seen by their tenant's people, by those of the park in whose lab they stand or
--- which is their tenant's home, and by administrators.
+-- which is their tenant's home, by those of the tenant whose slot runs, and by administrators.
 
 -- create_device --
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
@@ -18,7 +18,9 @@ JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN labs l ON l.id = d.lab_id
 LEFT JOIN device_activity a ON a.device_id = d.id
 WHERE (%(everything)s OR d.tenant_id = ANY(%(tenants)s)
-       OR l.park_id = ANY(%(parks)s) OR t.park_id = ANY(%(parks)s))
+       OR l.park_id = ANY(%(parks)s) OR t.park_id = ANY(%(parks)s)
+       OR d.id IN (SELECT b.device_id FROM bookings b
+                   WHERE b.tenant_id = ANY(%(tenants)s) AND b.during @> now()))
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(after)s::text IS NULL OR d.id > %(after)s)
   AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
@@ -34,9 +36,9 @@ LIMIT %(limit)s;
 -- change_device --
 UPDATE devices d
 SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, latitude, longitude,
-     changed_at) = (
+     bookable, changed_at) = (
     SELECT n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata, n.values_per_second,
-           n.latitude, n.longitude, now()
+           n.latitude, n.longitude, n.bookable, now()
     FROM jsonb_populate_record(d, %(changes)s) n
 )
 WHERE d.id = %(id)s;

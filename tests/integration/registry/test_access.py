@@ -19,6 +19,8 @@ IDS = {
     "token_id": "1",
     "secret_id": "1",
     "key_id": "1",
+    "transfer_id": "1",
+    "booking_id": "1",
 }
 
 

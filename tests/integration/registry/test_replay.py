@@ -15,6 +15,7 @@ from broker.topics import ARRIVAL
 from cli.api import ApiError
 from storage.ingest import RejectedMessage, store_rejections
 from tests.integration.registry.conftest import RunningRegistry, World, reject
+from tests.integration.registry.ownership import day, hand_over
 from tests.parts import USERS, RunningBroker, RunningIngest, ingest_settings, wait_until
 
 PATH = "devices/sunny-1/rejections/replay"
@@ -307,3 +308,16 @@ def test_what_was_rejected_is_stored_after_the_cause_is_mended(
         "SELECT r.ts, t.ts FROM rejections r, telemetry t WHERE t.value = 60"
     ).fetchall()
     assert first == stored
+
+
+def test_a_new_owner_replays_nothing_of_the_old_ones_time(
+    wired: RunningRegistry, world: World, connection: psycopg.Connection, heard: list[MQTTMessage]
+) -> None:
+    for number in (1, 2, 3):
+        reject(connection, day(number), payload=b"%d" % number)
+    hand_over(connection, "sunny-1", "other", 3)
+    stranger = wired.as_(world.tokens["stranger"])
+    answer = stranger.post(PATH, {"limit": 1})
+    assert (answer["replayed"], answer["remaining"]) == (1, 0)
+    wait_until(lambda: heard, "the message")
+    assert [message.payload for message in heard] == [b"3"]

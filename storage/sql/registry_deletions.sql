@@ -1,0 +1,109 @@
+-- The deletion of a tenant with all its data, in steps that nobody has to wait for.
+
+-- request --
+INSERT INTO tenant_deletions (tenant_id) VALUES (%(tenant_id)s)
+ON CONFLICT DO NOTHING;
+
+-- deletion --
+SELECT r.tenant_id, r.requested_at, r.started_at,
+       (SELECT count(*) FROM devices d WHERE d.tenant_id = r.tenant_id) AS devices
+FROM tenant_deletions r
+WHERE r.tenant_id = %(tenant_id)s;
+
+-- withdraw --
+DELETE FROM tenant_deletions WHERE tenant_id = %(tenant_id)s AND started_at IS NULL
+RETURNING tenant_id;
+
+-- start --
+-- No row: it was started before.
+UPDATE tenant_deletions SET started_at = now()
+WHERE tenant_id = %(tenant_id)s AND started_at IS NULL
+RETURNING tenant_id;
+
+-- revoke_secrets --
+UPDATE device_secrets SET revoked_at = now()
+WHERE revoked_at IS NULL
+  AND device_id IN (SELECT id FROM devices WHERE tenant_id = %(tenant_id)s);
+
+-- end_memberships --
+DELETE FROM memberships WHERE tenant_id = %(tenant_id)s;
+
+-- settled --
+-- Whether devices that were on line at the start are put out, and what they sent is stored.
+SELECT started_at < now() - %(settling)s AS settled FROM tenant_deletions
+WHERE tenant_id = %(tenant_id)s;
+
+-- next_parts --
+-- The tenant's devices with all their time, then what it holds of other tenants' devices.
+(SELECT d.id AS device_id, true AS own, '{(,)}'::tstzmultirange AS during
+ FROM devices d WHERE d.tenant_id = %(tenant_id)s
+ ORDER BY d.id LIMIT %(limit)s)
+UNION ALL
+(SELECT s.device_id, false, range_agg(s.during)
+ FROM shares s
+ JOIN devices d ON d.id = s.device_id
+ WHERE s.tenant_id = %(tenant_id)s AND d.tenant_id <> s.tenant_id
+ GROUP BY s.device_id LIMIT %(limit)s)
+LIMIT %(limit)s;
+
+-- series --
+SELECT id FROM series WHERE device_id = %(device_id)s ORDER BY id;
+
+-- delete_readings --
+-- The oldest rows from start until before end, about as many as "rows" says. The last one's time is
+-- looked up first, so that each chunk is asked for a range of its index.
+DELETE FROM readings
+WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+  AND ts <= coalesce((
+      SELECT ts FROM readings
+      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
+  ), %(end)s);
+
+-- delete_states --
+DELETE FROM states
+WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+  AND ts <= coalesce((
+      SELECT ts FROM states
+      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
+  ), %(end)s);
+
+-- delete_flags --
+DELETE FROM flags
+WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+  AND ts <= coalesce((
+      SELECT ts FROM flags
+      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
+  ), %(end)s);
+
+-- delete_rejections --
+DELETE FROM rejections
+WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
+  AND ts <= coalesce((
+      SELECT ts FROM rejections
+      WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
+      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
+  ), %(end)s);
+
+-- delete_device --
+-- What else there is of a device goes with it.
+DELETE FROM devices WHERE id = %(device_id)s AND tenant_id = %(tenant_id)s;
+
+-- forget_latest --
+DELETE FROM latest l USING series s
+WHERE s.id = l.series_id AND s.device_id = %(device_id)s AND l.ts <@ %(during)s;
+
+-- forget_slots --
+DELETE FROM bookings WHERE device_id = %(device_id)s AND tenant_id = %(tenant_id)s;
+
+-- forget_ownership --
+DELETE FROM device_owners WHERE device_id = %(device_id)s AND tenant_id = %(tenant_id)s;
+
+-- forget_offers --
+DELETE FROM transfers WHERE to_tenant_id = %(tenant_id)s;
+
+-- delete_tenant --
+-- What else there is of a tenant goes with it.
+DELETE FROM tenants WHERE id = %(tenant_id)s;
