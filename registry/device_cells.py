@@ -11,7 +11,7 @@ from storage.rows import Row
 
 COLUMNS = (
     "id", "tenant_id", "name", "model_id", "lab_id", "stage", "tags", "metadata",
-    "values_per_second",
+    "values_per_second", "latitude", "longitude",
 )  # fmt: skip
 # A column of facts, one fact each: ``metadata.serial``.
 FACT = "metadata."
@@ -22,6 +22,8 @@ EMPTY: Mapping[str, Any] = {
     "tags": [],
     "metadata": {},
     "values_per_second": None,
+    "latitude": None,
+    "longitude": None,
 }
 # A spreadsheet would compute what begins so: with a quote before it, it stays a text.
 FORMULA = re.compile(r"^(?='*[=+\-@])")
@@ -89,7 +91,7 @@ def number(text: str) -> str:
     return text.replace(",", ".")
 
 
-VALUES = {"tags": tags, "values_per_second": number}
+VALUES = {"tags": tags, **dict.fromkeys(("values_per_second", "latitude", "longitude"), number)}
 
 
 def from_json(text: str) -> Any:
@@ -102,13 +104,18 @@ def from_json(text: str) -> Any:
 
 def write_cells(device: Row) -> list[str]:
     """The cells of a device, one for each of ``COLUMNS``."""
-    return [FORMULA.sub("'", written(device[column])) for column in COLUMNS]
+    return [written(device[column]) for column in COLUMNS]
 
 
 def written(value: Any) -> str:
     """A field as a cell."""
     if value is None or value in ([], {}):
         return ""
+    return str(value) if isinstance(value, float) else FORMULA.sub("'", as_text(value))
+
+
+def as_text(value: Any) -> str:
+    """What is no number as a text."""
     if isinstance(value, list):
         plain = all(";" not in tag for tag in value) and not value[0].startswith("[")
         return ";".join(value) if plain else json.dumps(value, ensure_ascii=False)

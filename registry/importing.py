@@ -15,10 +15,21 @@ from broker.passwords import hash_secret, new_secret
 from registry.access import Person
 from registry.device_file import FileRow
 from registry.devices import plain_id
-from registry.fields import Body, DeviceId, Metadata, Name, Quota, Slug, Tags, unset
+from registry.fields import (
+    Body,
+    DeviceId,
+    Latitude,
+    Longitude,
+    Metadata,
+    Name,
+    Quota,
+    Slug,
+    Tags,
+    unset,
+)
 from registry.import_answer import Fault, ImportedDevice, ImportOptions, Outcome, Result
 from registry.problems import sentence_of
-from registry.stages import Stage
+from registry.stages import MOVES, Stage
 from storage import imports
 from storage.imports import DeviceRow
 from storage.rows import Connection, Row
@@ -33,6 +44,7 @@ FAULTS = {
     "nameless": ("name", "a new device needs a name"),
     "retiring": ("stage", "an import retires no device: `technopark device retire` does"),
     "retired": ("stage", "this device is retired, and stays so"),
+    "moving": ("stage", "a device goes one step at a time: prototype, pilot, production"),
 }
 
 
@@ -48,6 +60,8 @@ class RowFields(Body):
     tags: Tags = unset()
     metadata: Metadata = unset()
     values_per_second: Quota | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
 
 
 @dataclass
@@ -131,7 +145,8 @@ class Import:
         return devices
 
     async def _leave_out_faulty(self, connection: Connection) -> None:
-        found = await imports.faults(connection)
+        moves = [(old, new) for old, ways in MOVES.items() for new in ways]
+        found = await imports.faults(connection, moves)
         for row in found:
             self._blame(row["number"], *FAULTS[row["fault"]])
         await imports.forget_rows(connection, {row["number"] for row in found})

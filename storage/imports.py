@@ -37,14 +37,20 @@ async def take_rows(connection: Connection, rows: Iterable[DeviceRow]) -> None:
             await copy.write_row((row.number, row.id, row.tenant_id, Jsonb(row.given)))
 
 
-async def faults(connection: Connection) -> list[Row]:
+async def faults(connection: Connection, moves: Iterable[tuple[str, str]]) -> list[Row]:
     """What is wrong with the rows: ``number, fault``.
 
-    A fault is ``tenant``, ``model`` or ``lab`` (there is none, or not for this tenant),
-    ``nameless`` (new without a name), ``retiring`` (retired, but the device is not) or
-    ``retired`` (the device is, and is to be something else).
+    Args:
+        connection: where.
+        moves: from which stage to which a device may go.
+
+    Returns:
+        A fault is ``tenant``, ``model`` or ``lab`` (there is none, or not for this tenant),
+        ``nameless`` (new without a name), ``retiring`` (retired, but the device is not),
+        ``retired`` (the device is, and is to be something else) or ``moving`` (to a stage to which
+        no move leads).
     """
-    return await every(connection, QUERIES["faults"], {})
+    return await every(connection, QUERIES["faults"], {"moves": ["-".join(m) for m in moves]})
 
 
 async def forget_rows(connection: Connection, numbers: Collection[int]) -> None:

@@ -18,7 +18,7 @@ COPY import_rows (number, id, tenant_id, given) FROM STDIN;
 -- What only the database knows of the rows. It makes no difference whether a thing exists for
 -- another tenant.
 WITH own AS (
-    SELECT r.*, d.id IS NOT NULL AS exists, d.retired_at IS NOT NULL AS is_retired
+    SELECT r.*, d.id IS NOT NULL AS exists, d.retired_at IS NOT NULL AS is_retired, d.stage
     FROM import_rows r
     LEFT JOIN devices d ON d.id = r.id AND d.tenant_id = r.tenant_id
 )
@@ -38,7 +38,11 @@ SELECT number, 'nameless' FROM own WHERE NOT exists AND given ->> 'name' IS NULL
 UNION ALL
 SELECT number, 'retiring' FROM own WHERE NOT is_retired AND given ->> 'stage' = 'retired'
 UNION ALL
-SELECT number, 'retired' FROM own WHERE is_retired AND given ->> 'stage' <> 'retired';
+SELECT number, 'retired' FROM own WHERE is_retired AND given ->> 'stage' <> 'retired'
+UNION ALL
+SELECT number, 'moving' FROM own
+WHERE NOT is_retired AND given ->> 'stage' NOT IN (stage, 'retired')
+  AND stage || '-' || (given ->> 'stage') <> ALL(%(moves)s);
 
 -- forget_rows --
 DELETE FROM import_rows WHERE number = ANY(%(numbers)s);
@@ -47,9 +51,9 @@ DELETE FROM import_rows WHERE number = ANY(%(numbers)s);
 -- The ids in order: two imports of the same devices wait for each other, but never in a circle.
 WITH added AS (
     INSERT INTO devices (id, tenant_id, name, model_id, lab_id, stage, tags, metadata,
-                         values_per_second)
+                         values_per_second, latitude, longitude)
     SELECT r.id, r.tenant_id, n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata,
-           n.values_per_second
+           n.values_per_second, n.latitude, n.longitude
     FROM import_rows r
     CROSS JOIN jsonb_populate_record(
         NULL::devices, '{"stage": "prototype", "tags": [], "metadata": {}}' || r.given) n
@@ -74,8 +78,10 @@ ORDER BY r.number;
 
 -- change_devices --
 UPDATE devices d
-SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, changed_at) = (
-    SELECT n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata, n.values_per_second, now()
+SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, latitude, longitude,
+     changed_at) = (
+    SELECT n.name, n.model_id, n.lab_id, n.stage, n.tags, n.metadata, n.values_per_second,
+           n.latitude, n.longitude, now()
     FROM jsonb_populate_record(d, r.given) n
 )
 FROM import_rows r

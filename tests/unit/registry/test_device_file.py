@@ -116,6 +116,8 @@ DEVICES = st.fixed_dictionaries(
         "tags": st.lists(st.one_of(NAMES, st.sampled_from(["a;b", "[x", "=t"])), unique=True),
         "metadata": st.dictionaries(NAMES, st.one_of(NAMES, st.integers(), st.none())),
         "values_per_second": st.just(None),
+        "latitude": st.just(None),
+        "longitude": st.just(None),
     }
 )
 
@@ -127,6 +129,13 @@ def test_what_is_written_is_read_back(device: dict[str, Any]) -> None:
     [row] = read_file(text.getvalue().encode())
     assert row == FileRow(2, device, [])
     assert read_file(json.dumps([device]).encode())[0].fields == device
+
+
+def test_a_number_is_written_as_one_also_below_zero() -> None:
+    device = dict.fromkeys(COLUMNS, None) | {"id": "a-1", "latitude": -6.87}
+    cells = write_cells(device)
+    assert cells[COLUMNS.index("latitude")] == "-6.87"
+    assert read_cells(COLUMNS, cells)[0]["latitude"] == "-6.87"
 
 
 def test_a_spreadsheet_does_not_compute_what_a_name_says() -> None:
