@@ -26,7 +26,8 @@ class Figure(NamedTuple):
     grows: bool = False
 
 
-# clients/disconnected is left out: 2.1.2 first sends it when it changes. It is the difference.
+# 2.1.2 first sends some others when they change: clients/disconnected, which is the difference of
+# two of these, and shared_subscriptions/count, which is the number of ingest's workers.
 FIGURES = {
     ROOT + "publish/messages/dropped": Figure(
         "dropped_messages", "Messages that did not fit into a subscriber's queue", grows=True
@@ -50,7 +51,6 @@ FIGURES = {
     ROOT + "clients/connected": Figure("clients_connected", "Clients that are connected"),
     ROOT + "clients/total": Figure("clients", "Sessions of clients, connected or not"),
     ROOT + "subscriptions/count": Figure("subscriptions", "Subscriptions"),
-    ROOT + "shared_subscriptions/count": Figure("shared_subscriptions", "Shared subscriptions"),
     ROOT + "heap/current": Figure("heap_bytes", "Memory in use"),
     ROOT + "heap/maximum": Figure("heap_peak_bytes", "Most memory that was in use"),
     ROOT + "uptime": Figure("uptime_seconds", "Since the broker was started"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from registry.access import Database
 from registry.fields import Answer, example
@@ -16,6 +16,10 @@ from storage.errors import MigrationError
 from storage.health import require_current_schema
 
 BROKER_AWAY = "the broker does not answer: telemetry by HTTP is refused until it is back"
+BROKER_FULL = (
+    "too much waits in the broker, or its disk is nearly full: devices are held back until ingest "
+    "has stored it"
+)
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -35,7 +39,9 @@ async def live() -> Health:
 
 
 @router.get("/ready")
-async def ready(connection: Database, broker: Annotated[Publisher, Depends(publisher)]) -> Health:
+async def ready(
+    request: Request, connection: Database, broker: Annotated[Publisher, Depends(publisher)]
+) -> Health:
     """Tell whether the database answers and has the schema of this version.
 
     Without the broker the registry is ready all the same: the broker is started after it, and all
@@ -45,6 +51,7 @@ async def ready(connection: Database, broker: Annotated[Publisher, Depends(publi
         await require_current_schema(connection)
     except MigrationError as error:
         raise UnavailableError(str(error)) from error
-    if not broker.connected:
-        return Health(status="degraded", problems=[BROKER_AWAY])
-    return Health()
+    problems = [] if broker.connected else [BROKER_AWAY]
+    if request.app.state.room.is_full:
+        problems.append(BROKER_FULL)
+    return Health(status="degraded" if problems else "ok", problems=problems)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from stack import credentials, preflight, runtime, services, supervisor
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield check("programs", lambda: programs(home))
     if running:
         yield from map(service, home.read_record().get("services", []))
+        yield check("health", lambda: health(settings))
         yield check("clock", lambda: clocks(settings, home))
     else:
         yield check("clock", lambda: clock(home.path))
@@ -103,6 +105,19 @@ def service(entry: dict[str, object]) -> Finding:
     deaths = f", restarted {entry['deaths']} times" if entry["deaths"] else ""
     mend = "" if good else f": see `technopark logs {entry['name']}`"
     return Finding(str(entry["name"]), good, f"{entry['state']}{deaths}{mend}")
+
+
+def health(settings: Settings) -> str:
+    """Whether something rests although every service runs."""
+    try:
+        # Directly: a proxy of the environment is for other hosts.
+        answer = httpx.get(f"{settings.api_url}/health/ready", timeout=3, trust_env=False)
+        problems = answer.raise_for_status().json()["problems"]
+    except httpx.HTTPError as error:
+        raise StackError("the API is not ready: see `technopark logs registry`") from error
+    if problems:
+        raise StackError("; ".join(problems))
+    return "nothing rests"
 
 
 def clock(folder: Path) -> str:

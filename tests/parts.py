@@ -24,13 +24,26 @@ from ingest.settings import Settings
 from stack import broker_service, database
 from stack.runtime import Runtime
 
+# Below those that Linux gives to outgoing connections, which could take one at any moment.
+PORTS = range(10_000, 32_000, 8)
+
 
 def free_port() -> int:
-    """A port of loopback that nobody holds at this moment."""
+    """A port of loopback that nobody holds at this moment, nor the seven behind it."""
+    while True:
+        first = secrets.choice(PORTS)
+        if all(is_free(port) for port in range(first, first + PORTS.step)):
+            return first
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody holds a port of loopback."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(

@@ -91,8 +91,12 @@ class Site:
         """A service is shut down in order, and started again by the supervisor."""
         # Of PostgreSQL, SIGTERM would wait until all its clients are gone.
         how = signal.SIGINT if service == "postgres" else signal.SIGTERM
-        self.process(service).send_signal(how)
+        process = self.process(service)
+        process.send_signal(how)
         yield
+        # It may take longer over its shutdown than the trouble was to last, and until it is gone it
+        # looks as if it were back.
+        process.wait(BACK_SECONDS)
 
     @contextmanager
     def paused(self, service: str) -> Iterator[None]:

@@ -105,6 +105,9 @@ def test_publishers_are_held_back_and_all_that_was_acknowledged_is_there(
         )
         assert refused.status_code == 503
         assert "Retry-After" in refused.headers
+        health = small.request("GET", "/health/ready").json()
+        assert health["status"] == "degraded"
+        assert "devices are held back" in health["problems"][0]
         time.sleep(1)
         assert [len(publisher.acknowledged) for publisher in publishers] == before
 

@@ -24,6 +24,7 @@ def test_a_platform_comes_up_answers_and_goes_down(installation: Installation) -
 
     status, output = installation.run("doctor")
     assert status == 0, output
+    assert re.search(r"✓ health +nothing rests", output)
     assert re.search(r"✓ test reading +published, stored and found after \d", output)
 
     status, output = installation.run("up")
