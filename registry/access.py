@@ -24,7 +24,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.cookies import CookieSession
 from registry.problems import ForbiddenError, NotFoundError, UnauthorizedError
+from registry.scopes import TokenScope, needed_scope, require_scope
 from storage import devices, models, parks, people, tenants
 from storage.people import Viewer
 from storage.rows import Connection, Row, Scope
@@ -49,10 +51,35 @@ async def transaction(opened: Annotated[Pool, Depends(pool)]) -> AsyncIterator[C
 # "function": FastAPI's default would commit after the client was told that all is well.
 Database = Annotated[Connection, Depends(transaction, scope="function")]
 
-token_scheme = HTTPBearer(
+bearer_scheme = HTTPBearer(
     auto_error=False, scheme_name="token", description="an API token, `tpa_…`"
 )
-Credentials = HTTPAuthorizationCredentials | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a request shows of who asks.
+
+    Attributes:
+        key: a token, or the key of a session at the console.
+        needed: the scope that a token needs for it, unless it has all; None: it needs all.
+    """
+
+    key: str
+    needed: TokenScope | None
+
+
+Credentials = Shown | None
+
+
+async def token_scheme(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)],
+    session: CookieSession,
+) -> Credentials:
+    """The token of a program, else the session of the console."""
+    key = bearer.credentials if bearer else session
+    return None if key is None else Shown(key, needed_scope(request))
 
 
 @dataclass(frozen=True)
@@ -123,9 +150,10 @@ async def signed_in(
     """The person who asks."""
     if credentials is None:
         raise UnauthorizedError("send your token: `Authorization: Bearer tpa_…`")
-    row = await people.person(connection, credentials.credentials)
+    row = await people.person(connection, credentials.key)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
+    require_scope(credentials.needed, row["scopes"])
     return Person(row["id"], row["email"], row["name"], row["memberships"])
 
 

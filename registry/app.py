@@ -12,20 +12,27 @@ import structlog
 from fastapi import FastAPI
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from broker.config import internal_users
 from registry import (
     device_secrets,
     devices,
     health,
+    invitations,
     metrics,
     models,
     parks,
+    password_resets,
+    passwords,
     problems,
+    provider,
     readings,
     reference,
     rejections,
     replay,
+    second_factor,
+    sessions,
     telemetry,
     tenants,
     tokens,
@@ -36,6 +43,7 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.password_hashing import Hasher
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -46,7 +54,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry,
+    telemetry, sessions, passwords, second_factor, invitations, password_resets,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -64,12 +72,18 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan(settings),
     )
+    app.state.settings = settings
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     metrics.install(app)
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
         app.include_router(module.router, prefix=PREFIX)
+    if settings.oidc_issuer:
+        app.include_router(provider.router, prefix=PREFIX)
+        app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
     return app
 
@@ -113,7 +127,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 room.counted,
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
-            app.state.room = room
+            app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
             async with background(*keeper.work(), publisher.run()):
