@@ -9,15 +9,16 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+from functools import partial
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import StarletteOAuth2App
 from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.responses import RedirectResponse
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 
 from registry.cookies import AppSettings, cookie_name
 from registry.problems import UnauthorizedError, UnavailableError
@@ -88,7 +89,7 @@ async def begin(provider: AppProvider, settings: AppSettings) -> RedirectRespons
             nonce=derived(secret, "nonce"),
             code_verifier=derived(secret, "verifier"),
         )
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise away(error) from error
     response = RedirectResponse(asked["url"], status.HTTP_303_SEE_OTHER)
     response.set_cookie(
@@ -130,23 +131,15 @@ async def claims_of(
     provider: StarletteOAuth2App, settings: Settings, secret: str, code: str
 ) -> dict[str, Any]:
     """What the provider says of the person, after everything about its answer was checked."""
-    wanted = {"iss": settings.oidc_issuer, "aud": settings.oidc_client_id}
     try:
         token = await provider.fetch_access_token(
             settings.origin + CALLBACK, code=code, code_verifier=derived(secret, "verifier")
         )
-        claims = await provider.parse_id_token(
-            token,
-            nonce=derived(secret, "nonce"),
-            claims_options={
-                name: {"essential": True, "value": value} for name, value in wanted.items()
-            },
-            leeway=CLOCK_SKEW_SECONDS,
-        )
+        claims = await checked(provider, settings, token, derived(secret, "nonce"))
         if claims and "email" not in claims:
             told = await provider.userinfo(token=token)
             claims |= told if told["sub"] == claims["sub"] else {}
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise away(error) from error
     except (AuthlibBaseError, JoseError, ValueError) as error:
         log.warning("the OpenID provider's answer is not valid", error=type(error).__name__)
@@ -156,7 +149,24 @@ async def claims_of(
     return dict(claims)
 
 
-def away(error: httpx.HTTPError) -> UnavailableError:
+async def checked(
+    provider: StarletteOAuth2App, settings: Settings, token: dict[str, Any], nonce: str
+) -> dict[str, Any] | None:
+    """The claims of the ID token: signature, issuer, audience, nonce and time are right."""
+    wanted = {"iss": settings.oidc_issuer, "aud": settings.oidc_client_id}
+    options = {name: {"essential": True, "value": value} for name, value in wanted.items()}
+    parse = partial(
+        provider.parse_id_token, token, nonce, claims_options=options, leeway=CLOCK_SKEW_SECONDS
+    )
+    try:
+        return await parse()
+    except BadSignatureError:
+        # Authlib fetches new keys when it meets a new name of a key; some have no names.
+        await provider.fetch_jwk_set(force=True)
+        return await parse()
+
+
+def away(error: httpx2.HTTPError) -> UnavailableError:
     """The refusal when the provider cannot be asked."""
     log.warning("the OpenID provider is away", error=type(error).__name__)
     return UnavailableError("the OpenID provider does not answer: try again soon")

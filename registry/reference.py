@@ -16,7 +16,8 @@ OPENAPI_URL = "/api/v1/openapi.json"
 DESCRIPTION = """\
 Parks, labs, tenants, people, device models, devices and what they send.
 
-People and programs send a token, devices their secret: `Authorization: Bearer …`.
+People and programs send a token, devices their secret: `Authorization: Bearer …`. The console
+has a session instead, in a cookie.
 Lists come in pages: pass `next` as `cursor` to get the page after. Errors are problem documents
 (RFC 9457). What you may not see is answered like what does not exist: 404.
 """
@@ -60,6 +61,7 @@ REFUSALS = {
     "409": "It does not go together with what is there.",
     "413": "The body is larger than 1 MiB.",
     "422": "Some fields are not as they should be.",
+    "429": "Too many attempts failed; Retry-After says when the next one is heard.",
     "503": "A part that is needed is away; Retry-After says when to try again.",
 }
 WITH_BODY = frozenset({"409", "413", "422"})
@@ -113,6 +115,8 @@ def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     """Whether the operation can answer with the status."""
     if path.startswith("/health"):
         return status == "503" and path.endswith("ready")
+    if status == "429":
+        return "security" not in operation
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)
     return status != "404" or "{" in path
