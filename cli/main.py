@@ -13,6 +13,7 @@ from cli import (
     dashboards,
     devices,
     environment,
+    identity,
     ingest,
     models,
     organisations,
@@ -52,10 +53,10 @@ for name, group in {
     "lab": organisations.lab,
     "model": models.app,
     "user": organisations.user,
-    "token": organisations.token,
+    "token": identity.token,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
-add(DEVICES, organisations.login)
+add(DEVICES, identity.login)
 add(DATA, devices.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -155,7 +156,7 @@ async def checked(
     """The claims of the ID token: signature, issuer, audience, nonce and time are right."""
     wanted = {"iss": settings.oidc_issuer, "aud": settings.oidc_client_id}
     options = {name: {"essential": True, "value": value} for name, value in wanted.items()}
-    parse = partial(
+    parse: Callable[[], Awaitable[dict[str, Any] | None]] = partial(
         provider.parse_id_token, token, nonce, claims_options=options, leeway=CLOCK_SKEW_SECONDS
     )
     try:

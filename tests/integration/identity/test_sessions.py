@@ -98,7 +98,7 @@ def test_weak_passwords_are_refused(registry: RunningRegistry) -> None:
         "x" * 129,
     ):
         with pytest.raises(ApiError) as refused:
-            registry.admin._ask("PUT", "me/password", json={"password": weak})
+            registry.admin.put("me/password", {"password": weak})
         assert refused.value.status == 422
         assert weak not in str(refused.value)
 
