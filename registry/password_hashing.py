@@ -10,12 +10,14 @@ from typing import Annotated, TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter, to_thread
 from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import AfterValidator, Field, SecretStr
 
 from registry.problems import UnavailableError
 
-MIN_LENGTH, MAX_LENGTH = 12, 128
+MIN_LENGTH, MAX_LENGTH, MIN_DISTINCT = 12, 128, 5
+# How people disguise letters.
+LETTERS_FOR = str.maketrans("013457@$", "oleastas")
 # What is left of common passwords without digits and signs. Shorter words come repeated.
 COMMON = frozenset(
     """
@@ -39,11 +41,16 @@ Arguments = TypeVarTuple("Arguments")
 def strong(password: SecretStr) -> SecretStr:
     """Refuse what is guessed first."""
     text = password.get_secret_value().casefold()
-    letters = re.sub(r"[\W\d_]", "", text)
-    word = re.sub(r"^(.+?)\1+$", r"\1", letters)
-    if word in COMMON or not word or len(set(text)) < 5:
+    words = {word_of(text), word_of(text.translate(LETTERS_FOR))}
+    if "" in words or words & COMMON or len(set(text)) < MIN_DISTINCT:
         raise ValueError("this password is too common: choose another, for example four words")
     return password
+
+
+def word_of(text: str) -> str:
+    """The letters alone, and once where they are the same again and again."""
+    letters = re.sub(r"[\W\d_]", "", text)
+    return re.sub(r"^(.+?)\1+$", r"\1", letters)
 
 
 NewPassword = Annotated[
@@ -92,7 +99,7 @@ def verify(hashed: str, password: str) -> bool:
     """Whether the password is the one that was hashed."""
     try:
         return ARGON2.verify(hashed, password)
-    except VerificationError:
+    except (VerificationError, InvalidHashError):
         return False
 
 

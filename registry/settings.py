@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from service.settings import LogSettings
 
 
 class Settings(LogSettings):
     """Settings of ``python -m registry``; each is an environment variable ``TECHNOPARK_…``."""
+
+    # compose.yaml cannot leave a variable out: it is empty then.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     listen: str = Field("127.0.0.1", description="where the API is bound")
     api_port: int = Field(8000, ge=1, le=65535, description="the API's port")
