@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -43,6 +44,7 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.links import PAGE
 from registry.password_hashing import Hasher
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
@@ -85,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.mount(PAGE, StaticFiles(packages=[("registry", "link")], html=True))
     return app
 
 

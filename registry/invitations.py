@@ -57,7 +57,7 @@ class IssuedInvitation(Invitation):
     model_config = example(
         **INVITATION,
         token="tpi_…",  # noqa: S106
-        link="https://iot.cimahi.example/link#tpi_…",
+        link="https://iot.cimahi.example/link/#tpi_…",
     )
     token: str
     link: str

@@ -11,6 +11,8 @@ from registry.problems import UnprocessableError, in_body
 from registry.settings import Settings
 from storage.rows import Row
 
+# The page that the links lead to: the files of the folder ``link``.
+PAGE = "/link"
 OVER = "this link was used, replaced or withdrawn, or is too old: ask for another"
 
 LinkToken = Annotated[
@@ -26,7 +28,7 @@ class LinkBody(Body):
 
 def with_link(settings: Settings, row: Row) -> Row:
     """The row with its link. What is behind the # never reaches a server's log."""
-    return {**row, "link": f"{settings.origin}/link#{row['token']}"}
+    return {**row, "link": f"{settings.origin}{PAGE}/#{row['token']}"}
 
 
 def still_good(row: Row | None) -> Row:

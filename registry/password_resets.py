@@ -26,7 +26,7 @@ class IssuedReset(Answer):
         user_id=2,
         expires_at="2026-03-02T09:00:00Z",
         token="tpr_…",  # noqa: S106
-        link="https://iot.cimahi.example/link#tpr_…",
+        link="https://iot.cimahi.example/link/#tpr_…",
     )
     user_id: int
     expires_at: datetime

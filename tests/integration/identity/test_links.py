@@ -1,5 +1,6 @@
 """Invitations and links for another password."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -42,7 +43,7 @@ def test_an_invitation_makes_a_user_with_a_role_once(
     registry: RunningRegistry, world: World
 ) -> None:
     issued = invite(registry, world)
-    assert issued["link"] == f"{registry.url}/link#{issued['token']}"
+    assert issued["link"] == f"{registry.url}/link/#{issued['token']}"
     user = registry.as_("").post("invitations/accept", acceptance(issued["token"]))
     assert (user["email"], user["name"]) == (NEW, "Maria")
     me = registry.request("GET", "/api/v1/me", headers=cookie(sign_in(registry, NEW))).json()
@@ -51,6 +52,19 @@ def test_an_invitation_makes_a_user_with_a_role_once(
     ]
     again = refusal(registry, "invitations/accept", acceptance(issued["token"]))
     assert again == (422, OVER)
+
+
+def test_a_link_leads_to_a_page_that_stands_on_this_host_alone(
+    registry: RunningRegistry,
+) -> None:
+    link = registry.request("GET", "/link/")
+    assert "default-src 'none'" in link.text
+    for file in re.findall(r'(?:src|href)="([^"]+)"', link.text):
+        assert registry.request("GET", f"/link/{file}").status_code == 200
+    script = registry.request("GET", "/link/link.js").text
+    asked = set(re.findall(r'"(/api/[^"]+)"', script))
+    assert asked == {"/api/v1/invitations/accept", "/api/v1/password-resets/accept"}
+    assert asked <= registry.app.openapi()["paths"].keys()
 
 
 def test_links_that_are_over_or_never_were_are_refused_alike(
@@ -179,6 +193,6 @@ def test_a_user_without_a_password_gets_one_by_a_reset_link(
 ) -> None:
     user = registry.admin.post("users", {"email": NEW, "name": "Maria"})
     link = registry.admin.post(f"users/{user['id']}/password-reset")
-    assert link["link"] == f"{registry.url}/link#{link['token']}"
+    assert link["link"] == f"{registry.url}/link/#{link['token']}"
     registry.as_("").post("password-resets/accept", {"token": link["token"], "password": PASSWORD})
     assert sign_in(registry, NEW).status_code == 201
