@@ -49,8 +49,11 @@ async def cookie_session(
     Raises:
         ForbiddenError: it would change something, and a foreign page may have made it.
     """
+    # A token wins; no browser sends one by itself.
+    if "Authorization" in request.headers:
+        return None
     key = request.cookies.get(cookie_name(settings))
-    if key and request.method not in SAFE_METHODS and not is_our_own(request):
+    if key and request.method not in SAFE_METHODS and not is_our_own(request, settings):
         raise ForbiddenError("with a session, only the platform's own pages may change something")
     return key
 
@@ -58,12 +61,12 @@ async def cookie_session(
 CookieSession = Annotated[str | None, Depends(cookie_session)]
 
 
-def is_our_own(request: Request) -> bool:
+def is_our_own(request: Request, settings: Settings) -> bool:
     """Whether a page of this host made the request."""
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
     origin = request.headers.get("Origin", "")
-    return urlsplit(origin).netloc == request.headers.get("Host")
+    return origin == settings.origin or urlsplit(origin).netloc == request.headers.get("Host")
 
 
 def keep_session(response: Response, settings: Settings, key: str) -> None:

@@ -90,7 +90,7 @@ async def begin(provider: AppProvider, settings: AppSettings) -> RedirectRespons
             nonce=derived(secret, "nonce"),
             code_verifier=derived(secret, "verifier"),
         )
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, ValueError, RuntimeError) as error:
         raise away(error) from error
     response = RedirectResponse(asked["url"], status.HTTP_303_SEE_OTHER)
     response.set_cookie(
@@ -137,12 +137,12 @@ async def claims_of(
             settings.origin + CALLBACK, code=code, code_verifier=derived(secret, "verifier")
         )
         claims = await checked(provider, settings, token, derived(secret, "nonce"))
-        if claims and "email" not in claims:
+        if claims and "email" not in claims and "userinfo_endpoint" in provider.server_metadata:
             told = await provider.userinfo(token=token)
-            claims |= told if told["sub"] == claims["sub"] else {}
+            claims |= told if told.get("sub") == claims["sub"] else {}
     except httpx2.HTTPError as error:
         raise away(error) from error
-    except (AuthlibBaseError, JoseError, ValueError) as error:
+    except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
         log.warning("the OpenID provider's answer is not valid", error=type(error).__name__)
         raise UnauthorizedError(UNSOUND) from error
     if not claims:
@@ -167,7 +167,7 @@ async def checked(
         return await parse()
 
 
-def away(error: httpx2.HTTPError) -> UnavailableError:
+def away(error: Exception) -> UnavailableError:
     """The refusal when the provider cannot be asked."""
     log.warning("the OpenID provider is away", error=type(error).__name__)
     return UnavailableError("the OpenID provider does not answer: try again soon")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationInfo, field_validator
@@ -49,6 +50,14 @@ class Settings(LogSettings):
     oidc_client_secret: SecretStr | None = Field(
         None, validate_default=True, description="its secret at the provider"
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def proxies_are_addresses(cls, text: str) -> str:
+        """Refuse a name: which address it has, others may decide."""
+        for part in text.split(",") if text not in ("", "*") else ():
+            ip_network(part.strip())
+        return text
 
     @field_validator("oidc_client_secret")
     @classmethod

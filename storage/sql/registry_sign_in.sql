@@ -42,7 +42,9 @@ DELETE FROM attempts WHERE key = %(key)s;
 UPDATE attempts SET failures = greatest(0, failures - 1), open_at = now() WHERE key = %(key)s;
 
 -- forget_old_attempts --
-DELETE FROM attempts WHERE last_at < now() - INTERVAL '1 day' AND open_at < now();
+-- Those that another request counts at this moment stay: waiting for it could be a deadlock.
+DELETE FROM attempts WHERE key IN (
+    SELECT key FROM attempts WHERE last_at < now() - INTERVAL '1 day' FOR UPDATE SKIP LOCKED);
 
 -- create_session --
 INSERT INTO sessions (user_id, sha256, address, agent, expires_at)
@@ -65,4 +67,6 @@ DELETE FROM sessions WHERE user_id = %(user_id)s AND id = %(id)s RETURNING id;
 DELETE FROM sessions WHERE user_id = %(user_id)s AND sha256 IS DISTINCT FROM %(but)s;
 
 -- delete_old_sessions --
-DELETE FROM sessions WHERE expires_at < now() OR last_used_at < now() - INTERVAL '12 hours';
+-- Unused ones wait for their end: it is near, and has an index.
+DELETE FROM sessions WHERE id IN (
+    SELECT id FROM sessions WHERE expires_at < now() FOR UPDATE SKIP LOCKED);

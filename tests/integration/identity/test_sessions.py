@@ -147,8 +147,14 @@ def test_a_foreign_page_cannot_use_the_session(owner: RunningRegistry) -> None:
 
 
 def test_a_token_wins_over_a_session(owner: RunningRegistry, world: World) -> None:
-    me = owner.request("GET", "/api/v1/me", world.tokens["member"], headers=cookie(sign_in(owner)))
+    browser = cookie(sign_in(owner)) | FOREIGN
+    me = owner.request("GET", "/api/v1/me", world.tokens["member"], headers=browser)
     assert me.json()["email"] == "member@example.org"
+    # No page can make a browser send a token, so it may come from anywhere.
+    made = owner.request(
+        "POST", "/api/v1/tokens", world.tokens["member"], json={"name": "x"}, headers=browser
+    )
+    assert made.status_code == 201
 
 
 def test_sessions_are_listed_and_ended(owner: RunningRegistry, world: World) -> None:

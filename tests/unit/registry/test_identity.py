@@ -100,6 +100,13 @@ def test_a_provider_without_tls_is_refused_unless_it_is_here() -> None:
     assert settings(oidc_issuer="http://localhost:9400", **more)
 
 
+@pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.1,", "10.0.0.1/8", "1.2.3.4;5.6.7.8"])
+def test_a_trusted_proxy_is_an_address_or_a_network(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        settings(trusted_proxies=wrong)
+    assert settings(trusted_proxies="10.0.0.1, 192.0.2.0/24,2001:db8::/32").trusted_proxies
+
+
 def test_links_lead_to_where_people_reach_the_platform() -> None:
     assert settings(api_port=8123).origin == "http://127.0.0.1:8123"
     assert settings(public_url="https://iot.example/").origin == "https://iot.example"
