@@ -34,7 +34,9 @@ async def person(connection: Connection, key: str) -> Row | None:
     """
     row = await first(connection, QUERIES["person"], {"sha256": hash_token(key)})
     if row and row["unmarked"]:
-        await connection.execute(QUERIES[f"mark_{row['kind']}_used"], {"id": row["key_id"]})
+        await connection.execute(
+            QUERIES["mark_token_used" if row["token_id"] else "mark_session_used"], row
+        )
     return row
 
 

@@ -28,10 +28,10 @@ ALTER TABLE tokens ADD scopes text[] CHECK (cardinality(scopes) > 0);
 -- What people and programs show to prove who they are, as far as it is valid now. A session ends
 -- by itself after 12 hours without use.
 CREATE VIEW valid_keys AS
-SELECT sha256, 'token' AS kind, id, user_id, scopes, last_used_at
+SELECT sha256, id AS token_id, NULL::bigint AS session_id, user_id, scopes, last_used_at
 FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 UNION ALL
-SELECT sha256, 'session', id, user_id, NULL, last_used_at
+SELECT sha256, NULL, id, user_id, NULL, last_used_at
 FROM sessions WHERE expires_at > now() AND last_used_at > now() - INTERVAL '12 hours';
 
 -- Attempts to sign in that failed or still run, by account and by address.

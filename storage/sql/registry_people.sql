@@ -3,7 +3,7 @@
 -- person --
 -- Who a token or a session stands for, with the roles that count today. A role's last day ends at
 -- midnight in its park (the tenant's home park for a role in a tenant), in UTC without a park.
-SELECT u.id, u.email, u.name, k.kind, k.id AS key_id, k.scopes,
+SELECT u.id, u.email, u.name, k.token_id, k.session_id, k.scopes,
        k.last_used_at IS NULL OR k.last_used_at < now() - INTERVAL '1 minute' AS unmarked,
        coalesce(m.memberships, '[]') AS memberships
 FROM valid_keys k
@@ -23,11 +23,11 @@ WHERE k.sha256 = %(sha256)s;
 -- mark_token_used --
 -- Requests at the same moment do not wait for each other.
 UPDATE tokens SET last_used_at = now()
-WHERE id = (SELECT id FROM tokens WHERE id = %(id)s FOR UPDATE SKIP LOCKED);
+WHERE id = (SELECT id FROM tokens WHERE id = %(token_id)s FOR UPDATE SKIP LOCKED);
 
 -- mark_session_used --
 UPDATE sessions SET last_used_at = now()
-WHERE id = (SELECT id FROM sessions WHERE id = %(id)s FOR UPDATE SKIP LOCKED);
+WHERE id = (SELECT id FROM sessions WHERE id = %(session_id)s FOR UPDATE SKIP LOCKED);
 
 -- create_user --
 INSERT INTO users (email, name) VALUES (%(email)s, %(name)s) RETURNING *;
