@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 
-from registry.access import Database, SignedIn
+from registry.access import Database, Person, SignedIn
 from registry.cookies import AppSettings
 from registry.fields import Answer, Email, Name, example
 from registry.links import LinkBody, still_good, with_link
@@ -15,7 +15,7 @@ from registry.pages import Page, PageQuery, by_id
 from registry.password_hashing import NewPassword
 from registry.problems import ConflictError, ForbiddenError, NotFoundError
 from registry.sign_in import AnyVisitor
-from registry.users import MEMBERSHIP, Membership, NewMembership, Role, User, require_owner
+from registry.users import MEMBERSHIP, Membership, NewMembership, Role, User
 from storage import links, people, sign_in
 from storage.rows import Row
 
@@ -77,15 +77,20 @@ class Joining(LinkBody):
     model_config = example(token="tpi_…")  # noqa: S106
 
 
+def require_may_invite(person: Person, invitation: NewInvitation) -> None:
+    """Return only if the person may give the role."""
+    if not person.is_admin and not (invitation.tenant_id and person.owns(invitation.tenant_id)):
+        raise ForbiddenError("you may invite only to tenants that you own")
+
+
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=IssuedInvitation)
 async def invite(
     body: NewInvitation, connection: Database, person: SignedIn, settings: AppSettings
 ) -> Row:
     """Invite somebody. The link is shown in this answer only; it is good once, for 7 days."""
-    require_owner(person, body)
-    return with_link(
-        settings, await links.create_invitation(connection, person.id, body.model_dump())
-    )
+    require_may_invite(person, body)
+    row = await links.create_invitation(connection, person.id, body.model_dump())
+    return with_link(settings, row)
 
 
 @router.get("", response_model=Page[Invitation])

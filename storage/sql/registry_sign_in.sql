@@ -54,7 +54,7 @@ RETURNING id, address, agent, created_at, last_used_at, expires_at, true AS curr
 -- sessions --
 SELECT s.id, s.address, s.agent, s.created_at, s.last_used_at, s.expires_at,
        s.sha256 = %(sha256)s AS current
-FROM sessions s JOIN valid_keys k ON k.session_id = s.id
+FROM sessions s JOIN valid_keys k ON k.session_id = s.id AND k.user_id = s.user_id
 WHERE s.user_id = %(user_id)s AND (%(after)s::bigint IS NULL OR s.id > %(after)s)
 ORDER BY s.id
 LIMIT %(limit)s;
