@@ -65,7 +65,7 @@ class Hasher:
     """Argon2id in threads: two at a time, a few that wait, the others are sent away."""
 
     def __init__(self) -> None:
-        self.limiter = CapacityLimiter(AT_ONCE)
+        self.limiter, self.asked = CapacityLimiter(AT_ONCE), 0
 
     async def hash(self, password: SecretStr) -> str:
         """What is stored of a password.
@@ -85,9 +85,13 @@ class Hasher:
 
     async def run(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Do the work in a thread when its turn comes."""
-        if self.limiter.statistics().tasks_waiting >= WAITING:
+        if self.asked >= AT_ONCE + WAITING:
             raise UnavailableError("too many people sign in at this moment: try again soon")
-        return await to_thread.run_sync(work, *arguments, limiter=self.limiter)
+        self.asked += 1
+        try:
+            return await to_thread.run_sync(work, *arguments, limiter=self.limiter)
+        finally:
+            self.asked -= 1
 
 
 def normal(password: SecretStr) -> str:

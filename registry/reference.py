@@ -116,7 +116,8 @@ def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     if path.startswith("/health"):
         return status == "503" and path.endswith("ready")
     if status == "429":
-        return "security" not in operation
+        # Where a password may be part of the body.
+        return "identity" in operation["tags"] and "requestBody" in operation
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)
     return status != "404" or "{" in path

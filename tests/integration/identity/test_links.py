@@ -1,6 +1,7 @@
 """Invitations and links for another password."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -52,6 +53,18 @@ def test_an_invitation_makes_a_user_with_a_role_once(
     ]
     again = refusal(registry, "invitations/accept", acceptance(issued["token"]))
     assert again == (422, OVER)
+
+
+def test_a_link_that_is_used_twice_at_once_is_good_once(
+    registry: RunningRegistry, world: World
+) -> None:
+    body = acceptance(invite(registry, world)["token"])
+    path = "/api/v1/invitations/accept"
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(registry.request, "POST", path, json=body) for _ in range(4)]
+        statuses = [answer.result().status_code for answer in answers]
+    assert statuses.count(201) == 1
+    assert set(statuses) <= {201, 409, 422}
 
 
 def test_a_link_leads_to_a_page_that_stands_on_this_host_alone(

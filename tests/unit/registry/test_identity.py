@@ -1,3 +1,5 @@
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,16 @@ from fastapi.routing import APIRouter
 from pydantic import SecretStr, ValidationError
 
 from registry.app import ROUTERS
-from registry.password_hashing import is_outdated, normal, strong, verify
+from registry.password_hashing import (
+    AT_ONCE,
+    WAITING,
+    Hasher,
+    is_outdated,
+    normal,
+    strong,
+    verify,
+)
+from registry.problems import UnavailableError
 from registry.scopes import WRITES
 from registry.settings import Settings
 from registry.sign_in import address_key
@@ -53,6 +64,33 @@ def test_one_password_spelt_by_two_keyboards_is_the_same() -> None:
 def test_a_damaged_hash_matches_nothing() -> None:
     assert not verify("$argon2id$nonsense", "x")
     assert not verify("", "x")
+
+
+def test_a_flood_of_sign_ins_is_sent_away_before_it_takes_memory() -> None:
+    running, most, go_on = 0, 0, threading.Event()
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        go_on.wait(10)
+        with lock:
+            running -= 1
+
+    async def flood() -> list[BaseException | None]:
+        hasher = Hasher()
+        asked = [asyncio.create_task(hasher.run(work)) for _ in range(AT_ONCE + WAITING + 5)]
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 5
+        go_on.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(flood())
+    assert sum(isinstance(answer, UnavailableError) for answer in answers) == 5
+    assert answers.count(None) == AT_ONCE + WAITING
+    assert most == AT_ONCE
 
 
 def test_parameters_of_yesterday_are_outdated() -> None:
