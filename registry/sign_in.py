@@ -165,7 +165,7 @@ def account_key(email: str) -> str:
 def address_key(address: str) -> str:
     """By which the failures of an address are counted; of IPv6 a home has 2^64."""
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(address.removeprefix("::ffff:"))
     except ValueError:
         return f"address {address}"
     if isinstance(parsed, IPv6Address):

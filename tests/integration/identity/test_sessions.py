@@ -1,5 +1,6 @@
 """Passwords, sessions, waiting after failures, and scopes of tokens."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,40 @@ def test_unknown_users_and_wrong_passwords_are_refused_alike(owner: RunningRegis
     }
     assert len(answers) == 1
     assert answers.pop()[0] == 401
+
+
+def test_bad_input_to_sign_in_is_refused_as_such(owner: RunningRegistry) -> None:
+    good = {"email": EMAIL, "password": PASSWORD}
+    bad: list[object] = [
+        {},
+        [],
+        {**good, "email": "owner\0@example.org"},
+        {**good, "email": "a" * 300 + "@example.org"},
+        {**good, "email": "\ud800@example.org"},
+        {**good, "email": ["owner@example.org"]},
+        {**good, "password": "x" * 1000},
+        {**good, "password": None},
+        {**good, "password": {"$ne": None}},
+        {**good, "password": "\ud800" * 12},
+        {**good, "code": "1" * 1000},
+        {**good, "admin": True},
+    ]
+    for body in bad:
+        response = owner.request(
+            "POST",
+            "/api/v1/sessions",
+            content=json.dumps(body),
+            headers={"Content-Type": "application/json"},
+        )
+        assert response.status_code == 422, body
+    for strange in ("' OR ''='", "мария@пример.рф", "🌞@🌞", "%00@x", "\u202egro@x"):
+        assert sign_in(owner, email=strange).status_code in (401, 422), strange
+    form = {"Content-Type": "text/plain"}
+    response = owner.request("POST", "/api/v1/sessions", content=json.dumps(good), headers=form)
+    assert response.status_code == 422, "a form of a foreign page could send this"
+    for strange_key in (b"\xff; technopark=x", b"x" * 4000):
+        header = {"Cookie": b"technopark=" + strange_key}
+        assert owner.request("GET", "/api/v1/me", headers=header).status_code == 401
 
 
 def test_weak_passwords_are_refused(registry: RunningRegistry) -> None:

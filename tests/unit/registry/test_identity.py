@@ -102,6 +102,7 @@ def test_a_home_with_ipv6_is_one_address() -> None:
     assert address_key("2001:db8::1") == address_key("2001:db8::ffff:1")
     assert address_key("2001:db8::1") != address_key("2001:db8:0:1::1")
     assert address_key("192.0.2.1") != address_key("192.0.2.2")
+    assert address_key("::ffff:192.0.2.1") == address_key("192.0.2.1")
     assert address_key("") == "address "
 
 
