@@ -106,6 +106,14 @@ class Api:
         """
         return self._ask("PATCH", path, json=body)
 
+    def put(self, path: str, body: Json) -> Json:
+        """Set, whatever was there before.
+
+        Raises:
+            ApiError: as for ``get``.
+        """
+        return self._ask("PUT", path, json=body)
+
     def delete(self, path: str) -> Json:
         """Take away.
 

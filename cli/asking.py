@@ -73,8 +73,12 @@ def token() -> str:
 
 @contextmanager
 def asking(own_token: str | None = None) -> Iterator[Api]:
-    """The API in the person's name; a refusal becomes one sentence and exit status 1."""
-    text = own_token or token()
+    """The API in the person's name; a refusal becomes one sentence and exit status 1.
+
+    Args:
+        own_token: instead of the token that is kept; empty to ask in nobody's name.
+    """
+    text = token() if own_token is None else own_token
     if not text.isascii() or not text.isprintable() or " " in text:
         raise failed("this is no token: one begins with tpa_ and has 43 characters more")
     try:

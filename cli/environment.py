@@ -31,6 +31,7 @@ SECRETS: Mapping[str, str] = {
     "DATABASE_PASSWORD": "PostgreSQL's superuser technopark",
     "INGEST_PASSWORD": "the broker's user _ingest",
     "REGISTRY_PASSWORD": "the broker's user _registry",
+    "IDENTITY_KEY": "encrypts the secrets of authenticator apps; if it is lost they are",
     "GRAFANA_DB_PASSWORD": "PostgreSQL's role technopark_grafana, which reads for Grafana",
     "GRAFANA_ADMIN_PASSWORD": "Grafana's user admin",
 }
@@ -48,6 +49,11 @@ CHOICES: Mapping[str, str] = {
     "LOG_FORMAT": "text",
     "LOG_LEVEL": "info",
     "BROKER_MEMORY": "1GiB",
+    "PUBLIC_URL": "",
+    "TRUSTED_PROXIES": "",
+    "OIDC_ISSUER": "",
+    "OIDC_CLIENT_ID": "",
+    "OIDC_CLIENT_SECRET": "",
 }
 
 

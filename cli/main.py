@@ -19,6 +19,7 @@ from cli import (
     devices,
     environment,
     holdings,
+    identity,
     ingest,
     models,
     organisations,
@@ -66,14 +67,14 @@ for name, group in {
     "model": models.app,
     "provisioning": provisioning.app,
     "user": organisations.user,
-    "token": organisations.token,
+    "token": identity.token,
     "transfer": transfers.app,
     "booking": bookings.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
-add(DEVICES, organisations.login, audit.audit_log)
+add(DEVICES, identity.login, audit.audit_log)
 add(DATA, tail.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)

@@ -1,9 +1,7 @@
-"""`technopark park|lab|tenant|user|token …` and `technopark login`."""
+"""`technopark park|lab|tenant|user …`."""
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -17,7 +15,6 @@ park = typer.Typer(help="Technoparks.", no_args_is_help=True)
 lab = typer.Typer(help="Labs and testbeds of parks.", no_args_is_help=True)
 tenant = typer.Typer(help="Organisations that own devices.", no_args_is_help=True)
 user = typer.Typer(help="People and programs, and their roles.", no_args_is_help=True)
-token = typer.Typer(help="Tokens of the API.", no_args_is_help=True)
 park.command("history")(history_of("park", "cimahi"))
 lab.command("history")(history_of("lab", "cimahi-solar"))
 tenant.command("history")(history_of("tenant", "sunny"))
@@ -222,74 +219,3 @@ def ungrant(
     with asking.asking() as api:
         api.delete(path("users", user_id, "memberships", membership))
     asking.say("taken away")
-
-
-@token.command("add")
-def add_token(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
-    days: Annotated[int | None, typer.Option(min=1, help="How long it is valid.")] = None,
-    user_id: Annotated[
-        int | None, typer.Option("--user", help="For another user; administrators only.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a token, and show it once.
-
-    Example: technopark token add "night job" --days 90
-    """
-    end = None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
-    with asking.asking() as api:
-        issued = api.post("tokens", {"name": name, "expires_at": end, "user_id": user_id})
-    if as_json:
-        asking.show(issued, as_json=True)
-    else:
-        asking.say(f"The token, shown only this once:\n\n  {issued['token']}")
-
-
-@token.command("list")
-def list_tokens(
-    user_id: Annotated[int | None, typer.Option("--user", help="Of another user.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List your tokens, without the tokens themselves.
-
-    Example: technopark token list
-    """
-    with asking.asking() as api:
-        tokens = api.items("tokens", user_id=user_id)
-        columns = ("id", "name", "created_at", "expires_at", "last_used_at")
-        asking.show_list(tokens, columns, as_json=as_json)
-
-
-@token.command("revoke")
-def revoke_token(
-    token_id: Annotated[int, typer.Argument(help="The token's number, from `token list`.")],
-) -> None:
-    """Make a token worthless, at once.
-
-    Example: technopark token revoke 11
-    """
-    with asking.asking() as api:
-        api.delete(path("tokens", token_id))
-    asking.say("revoked")
-
-
-def login(
-    own_token: Annotated[
-        str, typer.Argument(metavar="TOKEN", help="The token, tpa_…; asked for if left out.")
-    ] = "",
-) -> None:
-    """Keep a token for the other commands, in a file that only you can read.
-
-    Example: technopark login
-    """
-    text = own_token or typer.prompt("Token", hide_input=True)
-    with asking.asking(text.strip()) as api:
-        me = api.get("me")
-    file = asking.token_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(text.strip() + "\n")
-    asking.say(f"you are {me['name']} ({me['email']}); the token is kept in {file}")

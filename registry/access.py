@@ -14,9 +14,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.cookies import CookieSession
 from registry.origin import ORIGIN
 from registry.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from registry.rights import Action, reach, refusal
+from registry.scopes import TokenScope, needed_scope, require_scope
 from storage import audit, devices, models, parks, people, tenants
 from storage.people import Viewer
 from storage.rows import Connection, Row, Scope
@@ -39,10 +41,35 @@ async def transaction(opened: Annotated[Pool, Depends(pool)]) -> AsyncIterator[C
 # "function": FastAPI's default would commit after the client was told that all is well.
 Database = Annotated[Connection, Depends(transaction, scope="function")]
 
-token_scheme = HTTPBearer(
+bearer_scheme = HTTPBearer(
     auto_error=False, scheme_name="token", description="an API token, `tpa_…`"
 )
-Credentials = HTTPAuthorizationCredentials | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a request shows of who asks.
+
+    Attributes:
+        key: a token, or the key of a session at the console.
+        needed: the scope that a token needs for it, unless it has all; None: it needs all.
+    """
+
+    key: str
+    needed: TokenScope | None
+
+
+Credentials = Shown | None
+
+
+async def token_scheme(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)],
+    session: CookieSession,
+) -> Credentials:
+    """The token of a program, else the session of the console."""
+    key = bearer.credentials if bearer else session
+    return None if key is None else Shown(key, needed_scope(request))
 
 
 @dataclass(frozen=True)
@@ -54,12 +81,14 @@ class Person:
         email: as it was given.
         name: as it was given.
         memberships: ``role, park_id, tenant_id, until`` of the roles that count today.
+        token_id: of the token that was shown; None: a session's cookie was.
     """
 
     id: int
     email: str
     name: str
     memberships: list[dict[str, Any]]
+    token_id: int | None = None
 
     def reach(self, action: Action) -> Scope:
         """Where the person may do this."""
@@ -122,24 +151,25 @@ async def signed_in(
     """The person who asks."""
     if credentials is None:
         raise UnauthorizedError("send your token: `Authorization: Bearer tpa_…`")
-    row = await people.person(connection, credentials.credentials)
+    row = await people.person(connection, credentials.key)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
-    await note_actor(connection, row["id"], row["token_id"])
-    return Person(row["id"], row["email"], row["name"], row["memberships"])
+    require_scope(credentials.needed, row["scopes"])
+    if ORIGIN.get().changes:
+        await note_actor(connection, row["id"], row["token_id"])
+    return Person(row["id"], row["email"], row["name"], row["memberships"], row["token_id"])
 
 
-async def note_actor(connection: Connection, user_id: int, token_id: int | None) -> None:
-    """Tell the audit log who acts in this transaction, if it may change something."""
+async def note_actor(connection: Connection, user_id: int | None, token_id: int | None) -> None:
+    """Tell the audit log who acts in this transaction; None: nobody who is known."""
     origin = ORIGIN.get()
-    if origin.changes:
-        await audit.act(
-            connection,
-            user_id=user_id,
-            token_id=token_id,
-            address=origin.address,
-            request_id=origin.request_id,
-        )
+    await audit.act(
+        connection,
+        user_id=user_id,
+        token_id=token_id,
+        address=origin.address,
+        request_id=origin.request_id,
+    )
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]

@@ -10,8 +10,10 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from broker.config import internal_users
 from registry import (
@@ -25,16 +27,22 @@ from registry import (
     health,
     holdings,
     imports,
+    invitations,
     metrics,
     models,
     parks,
+    password_resets,
+    passwords,
     problems,
+    provider,
     provisioning,
     provisioning_keys,
     readings,
     reference,
     rejections,
     replay,
+    second_factor,
+    sessions,
     telemetry,
     tenants,
     tokens,
@@ -46,7 +54,9 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.links import PAGE
 from registry.origin import KnownOrigin
+from registry.password_hashing import Hasher
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from registry.tries import Tries
@@ -59,7 +69,7 @@ STATEMENT_SECONDS = 20
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
     telemetry, audit, imports, exports, claims, provisioning, provisioning_keys, holdings, bookings,
-    transfers, deletions,
+    transfers, deletions, sessions, passwords, second_factor, invitations, password_resets,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -81,12 +91,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(KnownOrigin)
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
+    app.state.settings = settings
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     metrics.install(app)
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
         app.include_router(module.router, prefix=PREFIX)
+    if settings.oidc_issuer:
+        app.include_router(provider.router, prefix=PREFIX)
+        app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.mount(PAGE, StaticFiles(packages=[("registry", "link")], html=True))
     return app
 
 
@@ -129,7 +146,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 room.counted,
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
-            app.state.room = room
+            app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
             async with background(*keeper.work(), publisher.run()):

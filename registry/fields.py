@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import zoneinfo
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from broker.topics import DEVICE_ID, DEVICE_ID_RULE, METRIC_NAME
 
@@ -88,6 +89,13 @@ def depth(value: Any) -> int:
     return 0
 
 
+def future(moment: datetime) -> datetime:
+    """Refuse a time that is over."""
+    if moment <= datetime.now(UTC):
+        raise ValueError("this time is over: give one in the future")
+    return moment
+
+
 def distinct(values: list[str]) -> list[str]:
     """Refuse a list that says something twice."""
     if len(set(values)) != len(values):
@@ -126,6 +134,7 @@ Unit = Annotated[
     Field(min_length=1, max_length=64, description="a UCUM code such as Cel, kW or %"),
     ONE_LINE,
 ]
+FutureTime = Annotated[AwareDatetime, AfterValidator(future)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Quota = Annotated[
     float,

@@ -10,7 +10,15 @@ import psycopg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
-from registry.access import Credentials, Person, Pool, pool, signed_in, token_scheme
+from registry.access import (
+    Credentials,
+    Person,
+    Pool,
+    note_actor,
+    pool,
+    signed_in,
+    token_scheme,
+)
 from registry.device_file import read_file
 from registry.import_answer import ImportLine, ImportOptions, Progress
 from registry.importing import Import
@@ -112,6 +120,7 @@ async def carried_out(opened: Pool, work: Import) -> AsyncIterator[Sequence[Impo
         yield [ImportLine(progress=Progress(step="checking", done=done, total=total))]
     yield [ImportLine(progress=Progress(step="storing", done=0, total=total))]
     async with opened.connection() as connection:
+        await note_actor(connection, work.person.id, work.person.token_id)
         devices = await work.store(connection)
     yield [ImportLine(progress=Progress(step="storing", done=total, total=total))]
     faults = sorted(work.faults, key=lambda fault: fault.row)

@@ -70,6 +70,20 @@ class UnprocessableError(ProblemError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class TooManyAttemptsError(ProblemError):
+    """Too many attempts failed; the next one is heard after a while.
+
+    Args:
+        seconds: how long the while is.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many attempts failed: try again in {seconds} s")
+        self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]  # of this refusal alone
+
+
 class UnavailableError(ProblemError):
     """A part that is needed is away; the same request may succeed soon."""
 

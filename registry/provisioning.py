@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, status
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
-from registry.access import Credentials, Database
+from registry.access import Database, note_actor
 from registry.devices import plain_id
 from registry.fields import Answer, Body, DeviceId, Name, example, matching
 from registry.problems import (
@@ -59,7 +59,7 @@ class ProvisionedDevice(Answer):
 async def valid_key(
     request: Request,
     connection: Database,
-    bearer: Annotated[Credentials, Depends(key_scheme)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(key_scheme)],
 ) -> Row:
     """The key of the request, which has no other sender until its end."""
     tries: Tries = request.app.state.provisioning_tries
@@ -71,6 +71,7 @@ async def valid_key(
         raise UnauthorizedError(
             "this provisioning key is not valid: it is missing, unknown, expired or revoked"
         )
+    await note_actor(connection, None, None)
     tries.require(key["id"])
     tries.count(key["id"])
     return key

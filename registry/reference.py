@@ -16,7 +16,8 @@ OPENAPI_URL = "/api/v1/openapi.json"
 DESCRIPTION = """\
 Parks, labs, tenants, people, device models, devices and what they send.
 
-People and programs send a token, devices their secret: `Authorization: Bearer …`.
+People and programs send a token, devices their secret: `Authorization: Bearer …`. The console
+has a session instead, in a cookie.
 Lists come in pages: pass `next` as `cursor` to get the page after. Errors are problem documents
 (RFC 9457). What you may not see is answered like what does not exist: 404.
 """
@@ -121,5 +122,6 @@ def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)
     if status == "429":
-        return path in GUESSED
+        # In identity a password may be part of the body.
+        return path in GUESSED or ("identity" in operation["tags"] and "requestBody" in operation)
     return status != "404" or "{" in path or path == "/api/v1/claims"

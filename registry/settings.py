@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import ByteSize, Field, SecretStr
+from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from service.settings import LogSettings
 
 
 class Settings(LogSettings):
     """Settings of ``python -m registry``; each is an environment variable ``TECHNOPARK_…``."""
+
+    # compose.yaml cannot leave a variable out: it is empty then.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     listen: str = Field("127.0.0.1", description="where the API is bound")
     api_port: int = Field(8000, ge=1, le=65535, description="the API's port")
@@ -26,3 +31,49 @@ class Settings(LogSettings):
     )
     registry_password: SecretStr = Field(description="of the broker's user _registry")
     ingest_password: SecretStr = Field(description="of the broker's user _ingest")
+    public_url: AnyHttpUrl | None = Field(
+        None, description="where people reach the platform; https makes cookies secure"
+    )
+    trusted_proxies: str = Field(
+        "", description="addresses and networks whose X-Forwarded-For is believed"
+    )
+    identity_key: SecretStr | None = Field(
+        None, min_length=16, description="encrypts the secrets of authenticator apps"
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        # A provider on the same machine needs no TLS.
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])",
+        description="an OpenID provider's issuer, an https address",
+    )
+    oidc_client_id: str | None = Field(None, description="the platform's name at the provider")
+    oidc_client_secret: SecretStr | None = Field(
+        None, validate_default=True, description="its secret at the provider"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def proxies_are_addresses(cls, text: str) -> str:
+        """Refuse a name: which address it has, others may decide."""
+        for part in text.split(",") if text not in ("", "*") else ():
+            ip_network(part.strip())
+        return text
+
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def provider_is_whole(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """Refuse an OpenID provider without what is needed to ask it."""
+        parts = (info.data.get("oidc_issuer"), info.data.get("oidc_client_id"), secret)
+        if any(parts) and not all(parts):
+            raise ValueError("set the OpenID provider's issuer, client id and secret, or none")
+        return secret
+
+    @property
+    def origin(self) -> str:
+        """Where people reach the platform, without a slash at the end."""
+        return str(self.public_url or f"http://127.0.0.1:{self.api_port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers speak TLS with the platform, or with what stands before it."""
+        return self.origin.startswith("https:")

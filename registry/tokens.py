@@ -6,23 +6,25 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
-from pydantic import AwareDatetime
 
-from registry.access import Database, Person, SignedIn
-from registry.fields import Answer, Body, Name, example
+from registry.access import Database, Person, SignedIn, note_actor
+from registry.fields import Answer, Body, FutureTime, Name, example
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import NotFoundError, no_such
 from registry.rights import Role
+from registry.scopes import Scopes
+from registry.sign_in import AnyVisitor, Credentials, prove
 from registry.users import MEMBERSHIP
 from storage import people
 from storage.rows import Row
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["identity"])
 
 TOKEN: dict[str, Any] = {
     "id": 11,
     "user_id": 2,
     "name": "notebook",
+    "scopes": ["read", "devices:write"],
     "created_at": "2026-03-01T09:00:00Z",
     "expires_at": "2027-03-01T00:00:00Z",
     "last_used_at": None,
@@ -32,10 +34,27 @@ TOKEN: dict[str, Any] = {
 class NewToken(Body):
     """A token for yourself; an administrator may make one for another user."""
 
-    model_config = example(name="notebook", expires_at="2027-03-01T00:00:00Z")
+    model_config = example(
+        name="notebook", scopes=["read", "devices:write"], expires_at="2027-03-01T00:00:00Z"
+    )
     name: Name
-    expires_at: AwareDatetime | None = None
+    scopes: Scopes | None = None
+    expires_at: FutureTime | None = None
     user_id: int | None = None
+
+
+class SignInToken(Credentials):
+    """A token for who has no session and no token: the command line."""
+
+    model_config = example(
+        email="maria@sunny.example",
+        password="…",  # noqa: S106
+        name="notebook",
+        expires_at="2027-03-01T00:00:00Z",
+    )
+    name: Name
+    scopes: Scopes | None = None
+    expires_at: FutureTime | None = None
 
 
 class Token(Answer):
@@ -45,6 +64,7 @@ class Token(Answer):
     id: int
     user_id: int
     name: str
+    scopes: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -109,6 +129,15 @@ async def create_token(body: NewToken, connection: Database, person: SignedIn) -
     if await people.user(connection, person.viewer, user_id) is None:
         raise no_such("user_id", "user")
     return await people.create_token(connection, user_id, body.model_dump())
+
+
+@router.post("/tokens/sign-in", status_code=status.HTTP_201_CREATED, response_model=IssuedToken)
+async def create_token_by_password(body: SignInToken, visitor: AnyVisitor) -> Row:
+    """Make a token with e-mail address and password. It is shown in this answer only."""
+    user_id = await prove(visitor, body)
+    async with visitor.pool.connection() as connection:
+        await note_actor(connection, user_id, None)
+        return await people.create_token(connection, user_id, body.model_dump())
 
 
 @router.get("/tokens", response_model=Page[Token])

@@ -18,6 +18,11 @@ class Credentials:
     ingest: str
     registry: str
     grafana: str
+    identity: str
+
+
+# Those that folders of older versions lack: nothing depends on them yet.
+LATER = ("identity",)
 
 
 def load(home: Home) -> Credentials:
@@ -28,14 +33,22 @@ def load(home: Home) -> Credentials:
     """
     names = [field.name for field in fields(Credentials)]
     if not home.secrets.exists():
-        made = Credentials(**{name: secrets.token_urlsafe(24) for name in names})
-        replace(home.secrets, json.dumps(asdict(made), indent=1), mode=0o600)
+        write(home, Credentials(**{name: secrets.token_urlsafe(24) for name in names}))
     try:
         stored = json.loads(home.secrets.read_text())
-        return Credentials(**{name: str(stored[name]) for name in names})
+        missing = {name: secrets.token_urlsafe(24) for name in LATER if name not in stored}
+        loaded = Credentials(**{name: str((stored | missing)[name]) for name in names})
+        if missing:
+            write(home, loaded)
+        return loaded
     except PermissionError:
         raise StackError(
             f"{home.secrets} belongs to another user: run this as the one who ran `technopark up`"
         ) from None
     except (ValueError, KeyError, TypeError):
         raise StackError(f"{home.secrets} is damaged: restore it from a backup") from None
+
+
+def write(home: Home, credentials: Credentials) -> None:
+    """Keep the passwords in a file that only we can read."""
+    replace(home.secrets, json.dumps(asdict(credentials), indent=1), mode=0o600)

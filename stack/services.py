@@ -20,6 +20,10 @@ from stack.supervisor import Service
 
 # What a service may know of the environment of whoever typed `up`; the rest is nobody's business.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
+# Settings of the registry alone, which it checks by itself.
+HANDED_ON = (
+    "PUBLIC_URL", "TRUSTED_PROXIES", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET",
+)  # fmt: skip
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOPBACK = "127.0.0.1"
 
@@ -97,11 +101,18 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
             BROKER_MEMORY=str(int(settings.broker_memory)),
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
+            IDENTITY_KEY=credentials.identity,
+            **handed_on(os.environ),
             **shared(settings, credentials),
         ),
         log=home.logs / "registry.log",
         is_ready=lambda: probes.http_answers(settings.reach, settings.api_port, "/health/ready"),
     )
+
+
+def handed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the registry is told as it was told to whoever typed `up`."""
+    return {name: environment[PREFIX + name] for name in HANDED_ON if PREFIX + name in environment}
 
 
 def ingest(settings: Settings, home: Home, credentials: Credentials) -> list[Service]:

@@ -8,13 +8,18 @@ from datetime import datetime
 
 import psycopg
 
+# Prefixes tell what was found where it should not be: an API token, a session's key, the link of
+# an invitation, the link for another password.
 TOKEN_PREFIX = "tpa_"  # noqa: S105
+SESSION_PREFIX = "tps_"
+INVITATION_PREFIX = "tpi_"
+RESET_PREFIX = "tpr_"
 ADMIN_EMAIL = "admin@localhost"
 
 
-def new_token() -> str:
-    """An API token of 256 random bits."""
-    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+def new_token(prefix: str = TOKEN_PREFIX) -> str:
+    """An API token, or what another prefix stands for, of 256 random bits."""
+    return prefix + secrets.token_urlsafe(32)
 
 
 def hash_token(token: str) -> bytes:

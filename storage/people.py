@@ -25,15 +25,18 @@ class Viewer:
         return {"viewer": self.id, "everything": self.everything, "owned": list(self.owned)}
 
 
-async def person(connection: Connection, token: str) -> Row | None:
-    """The user whom a token stands for, with the memberships that count today.
+async def person(connection: Connection, key: str) -> Row | None:
+    """The user whom a token or a session stands for, with the memberships that count today.
 
     Returns:
-        ``id, email, name, memberships``; None for a token that is unknown, expired or revoked.
+        ``id, email, name, memberships, scopes``; None for a key that is unknown, expired or
+        revoked.
     """
-    row = await first(connection, QUERIES["person"], {"sha256": hash_token(token)})
+    row = await first(connection, QUERIES["person"], {"sha256": hash_token(key)})
     if row and row["unmarked"]:
-        await connection.execute(QUERIES["mark_token_used"], {"id": row["token_id"]})
+        await connection.execute(
+            QUERIES["mark_token_used" if row["token_id"] else "mark_session_used"], row
+        )
     return row
 
 

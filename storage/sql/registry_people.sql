@@ -1,12 +1,12 @@
 -- People: users, their roles and their tokens.
 
 -- person --
--- Who a token stands for, with the roles that count today. A role's last day ends at midnight in
--- its park (the tenant's home park for a role in a tenant), in UTC where there is no park.
-SELECT u.id, u.email, u.name, k.id AS token_id,
+-- Who a token or a session stands for, with the roles that count today. A role's last day ends at
+-- midnight in its park (the tenant's home park for a role in a tenant), in UTC without a park.
+SELECT u.id, u.email, u.name, k.token_id, k.session_id, k.scopes,
        k.last_used_at IS NULL OR k.last_used_at < now() - INTERVAL '1 minute' AS unmarked,
        coalesce(m.memberships, '[]') AS memberships
-FROM tokens k
+FROM valid_keys k
 JOIN users u ON u.id = k.user_id
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object(
@@ -18,14 +18,16 @@ LEFT JOIN LATERAL (
     WHERE m.user_id = u.id
       AND (m.until IS NULL OR m.until >= (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date)
 ) m ON true
-WHERE k.sha256 = %(sha256)s
-  AND k.revoked_at IS NULL
-  AND (k.expires_at IS NULL OR k.expires_at > now());
+WHERE k.sha256 = %(sha256)s;
 
 -- mark_token_used --
 -- Requests at the same moment do not wait for each other.
 UPDATE tokens SET last_used_at = now()
-WHERE id = (SELECT id FROM tokens WHERE id = %(id)s FOR UPDATE SKIP LOCKED);
+WHERE id = (SELECT id FROM tokens WHERE id = %(token_id)s FOR UPDATE SKIP LOCKED);
+
+-- mark_session_used --
+UPDATE sessions SET last_used_at = now()
+WHERE id = (SELECT id FROM sessions WHERE id = %(session_id)s FOR UPDATE SKIP LOCKED);
 
 -- create_user --
 INSERT INTO users (email, name) VALUES (%(email)s, %(name)s) RETURNING *;
@@ -59,12 +61,12 @@ LIMIT %(limit)s;
 DELETE FROM memberships WHERE id = %(id)s;
 
 -- create_token --
-INSERT INTO tokens (user_id, name, sha256, expires_at)
-VALUES (%(user_id)s, %(name)s, %(sha256)s, %(expires_at)s)
-RETURNING id, user_id, name, created_at, expires_at, last_used_at;
+INSERT INTO tokens (user_id, name, sha256, expires_at, scopes)
+VALUES (%(user_id)s, %(name)s, %(sha256)s, %(expires_at)s, %(scopes)s)
+RETURNING id, user_id, name, scopes, created_at, expires_at, last_used_at;
 
 -- tokens --
-SELECT id, user_id, name, created_at, expires_at, last_used_at FROM tokens
+SELECT id, user_id, name, scopes, created_at, expires_at, last_used_at FROM tokens
 WHERE user_id = %(user_id)s AND revoked_at IS NULL
   AND (%(after)s::bigint IS NULL OR id > %(after)s)
 ORDER BY id

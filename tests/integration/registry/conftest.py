@@ -46,7 +46,9 @@ class RunningRegistry:
     def start(self) -> None:
         self.app = create_app(self.settings)
         self.server = uvicorn.Server(
-            uvicorn.Config(self.app, port=self.settings.api_port, log_config=None)
+            uvicorn.Config(
+                self.app, port=self.settings.api_port, log_config=None, proxy_headers=False
+            )
         )
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()

@@ -14,7 +14,7 @@ import typer
 from paho.mqtt.client import MQTTMessage
 from typer.testing import CliRunner, Result
 
-from cli import audit, devices, models, organisations, rejections, tail
+from cli import audit, devices, identity, models, organisations, rejections, tail
 from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.parts import RunningBroker, RunningIngest, wait_until
 
@@ -23,11 +23,12 @@ Command = Callable[..., Result]
 app = typer.Typer()
 app.add_typer(devices.app, name="device")
 app.command()(tail.tail)
-app.command()(organisations.login)
+app.command()(identity.login)
 app.command()(audit.audit_log)
 app.add_typer(models.app, name="model")
 app.add_typer(rejections.app, name="rejections")
-for name in ("park", "lab", "tenant", "user", "token"):
+app.add_typer(identity.token, name="token")
+for name in ("park", "lab", "tenant", "user"):
     app.add_typer(getattr(organisations, name), name=name)
 
 
