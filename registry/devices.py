@@ -33,7 +33,7 @@ from registry.fields import (
     example,
     unset,
 )
-from registry.pages import Page, PageQuery, by_id
+from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ConflictError, ForbiddenError, in_body, no_such
 from storage import credentials, devices, tenants
 from storage.rows import Connection, Row
@@ -43,6 +43,8 @@ router = APIRouter(prefix="/devices", tags=["devices"])
 Stage = Literal["prototype", "pilot", "production", "retired"]
 ServingStage = Literal["prototype", "pilot", "production"]
 ID_LENGTH = 63
+# As many as are on one page.
+MAX_IDS = 1000
 DEVICE: dict[str, Any] = {
     "id": "sunny-roof-1",
     "tenant_id": "sunny",
@@ -121,16 +123,20 @@ class CreatedDevice(Device):
     secret: str
 
 
-class DeviceQuery(PageQuery):
-    """Which devices; several filters all hold."""
+class DeviceQuery(SearchQuery):
+    """Which devices; several filters all hold. The words of ``q`` may also be in the tags, the
+    metadata and the model's name.
+    """
 
+    ids: list[DeviceId] | None = Field(
+        None, alias="id", max_length=MAX_IDS, description="only these, as many as there are"
+    )
     tenant_id: str | None = None
     park_id: str | None = None
     lab_id: str | None = None
     model_id: str | None = None
     stage: Stage | None = None
     tag: str | None = None
-    q: str | None = None
 
 
 async def require_maker(connection: Connection, person: Person, tenant_id: str) -> None:

@@ -17,7 +17,7 @@ from registry.access import (
     readable_model,
 )
 from registry.fields import Answer, Body, Finite, MetricName, Name, Slug, Text, Unit, example, unset
-from registry.pages import Page, PageQuery, by_id
+from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ForbiddenError, no_such
 from storage import models, tenants
 from storage.rows import Connection, Row
@@ -119,7 +119,7 @@ class Model(Answer):
     created_at: datetime
 
 
-class ModelQuery(PageQuery):
+class ModelQuery(SearchQuery):
     """Which models."""
 
     tenant_id: str | None = None
@@ -149,7 +149,7 @@ async def list_models(
 ) -> Row:
     """List the platform's models and those of tenants that you may see."""
     rows = await models.models(
-        connection, person.scope, query.tenant_id, query.after(str), query.limit + 1
+        connection, person.scope, query.tenant_id, query.q, query.after(str), query.limit + 1
     )
     return query.page(rows, by_id)
 

@@ -66,6 +66,16 @@ class PageQuery(BaseModel):
         }
 
 
+class SearchQuery(PageQuery):
+    """The parameters of a list that can be searched."""
+
+    q: str | None = Field(
+        None,
+        max_length=200,
+        description="words that id or name have, in any order; of one or two letters: begin with",
+    )
+
+
 def cursor(key: Any) -> str:
     """The opaque form of a key."""
     return base64.urlsafe_b64encode(json.dumps(key, default=str).encode()).decode()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, status
 
 from registry.access import Administrator, Database, Person, ReadableTenant, SignedIn
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
-from registry.pages import Page, PageQuery, by_id
+from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ForbiddenError
 from storage import tenants
 from storage.rows import Row
@@ -62,7 +62,7 @@ class Tenant(Answer):
     created_at: datetime
 
 
-class TenantQuery(PageQuery):
+class TenantQuery(SearchQuery):
     """Which tenants."""
 
     park_id: str | None = None
@@ -80,7 +80,7 @@ async def list_tenants(
 ) -> Row:
     """List the tenants that you may see."""
     rows = await tenants.tenants(
-        connection, person.scope, query.park_id, query.after(str), query.limit + 1
+        connection, person.scope, query.park_id, query.q, query.after(str), query.limit + 1
     )
     return query.page(rows, by_id)
 

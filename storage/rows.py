@@ -32,7 +32,17 @@ class Scope:
             "everything": self.everything,
             "tenants": list(self.tenants),
             "parks": list(self.parks),
+            "kinds": [kind for kind, _ in self.viewers],
+            "viewers": [viewer for _, viewer in self.viewers],
         }
+
+    @property
+    def viewers(self) -> list[tuple[str, str]]:
+        """Kind and viewer of each way in which the person looks, as in ``device_viewers``."""
+        if self.everything:
+            return [("platform", "")]
+        tenants = [("tenant", tenant) for tenant in self.tenants]
+        return tenants + [("park", park) for park in self.parks]
 
 
 async def first(connection: Connection, query: bytes, parameters: Row) -> Row | None:
@@ -55,3 +65,11 @@ async def only(connection: Connection, query: bytes, parameters: Row) -> Row:
 async def every(connection: Connection, query: bytes, parameters: Row) -> list[Row]:
     """All rows."""
     return await (await connection.execute(query, parameters)).fetchall()
+
+
+async def planned(connection: Connection, query: bytes, parameters: Row) -> list[Row]:
+    """All rows of a query with filters that may be null: planned anew for those that are not.
+
+    A prepared plan would have to serve every filter at once, and use the index of none.
+    """
+    return await (await connection.execute(query, parameters, prepare=False)).fetchall()

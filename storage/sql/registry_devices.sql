@@ -11,25 +11,50 @@ VALUES (%(id)s, %(tenant_id)s, %(model_id)s, %(lab_id)s, %(name)s, %(stage)s, %(
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
--- devices --
+-- device --
 SELECT d.*, a.last_seen, a.online
 FROM devices d
-JOIN tenants t ON t.id = d.tenant_id
-LEFT JOIN labs l ON l.id = d.lab_id
 LEFT JOIN device_activity a ON a.device_id = d.id
-WHERE (%(everything)s OR d.tenant_id = ANY(%(tenants)s)
-       OR l.park_id = ANY(%(parks)s) OR t.park_id = ANY(%(parks)s))
-  AND (%(id)s::text IS NULL OR d.id = %(id)s)
-  AND (%(after)s::text IS NULL OR d.id > %(after)s)
-  AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
-  AND (%(park_id)s::text IS NULL OR coalesce(l.park_id, t.park_id) = %(park_id)s)
-  AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
-  AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
-  AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
-  AND (%(tag)s::text IS NULL OR %(tag)s = ANY(d.tags))
-  AND (%(q)s::text IS NULL OR strpos(lower(d.id || ' ' || d.name), lower(%(q)s)) > 0)
-ORDER BY d.id
-LIMIT %(limit)s;
+WHERE d.id = %(id)s AND EXISTS (
+    SELECT FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
+    JOIN device_viewers v ON v.kind = seer.kind AND v.viewer = seer.viewer
+    WHERE v.device_id = d.id);
+
+-- devices --
+-- A page for each way in which the person sees devices, and of these pages the first devices: so
+-- each is read from an index in the order of ids and ends at the limit, whoever asks.
+WITH page AS (
+    SELECT DISTINCT seen.id
+    FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
+    CROSS JOIN LATERAL (
+        SELECT d.id
+        FROM device_viewers v
+        JOIN devices d ON d.id = v.device_id
+        LEFT JOIN device_search s ON s.device_id = d.id
+        WHERE v.kind = seer.kind AND v.viewer = seer.viewer
+          AND (%(after)s::text IS NULL OR d.id > %(after)s)
+          AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
+          AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
+          AND (%(park_id)s::text IS NULL
+               OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
+          AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
+          AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
+          AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
+          AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
+          AND (%(longest)s::text IS NULL OR s.text LIKE %(longest)s)
+          AND (%(short)s::text IS NULL OR s.words @@ search_starts(%(short)s))
+          AND (%(patterns)s::text[] IS NULL OR s.text LIKE ALL(%(patterns)s))
+        ORDER BY d.id
+        LIMIT %(limit)s
+    ) AS seen
+    ORDER BY seen.id
+    LIMIT %(limit)s
+)
+SELECT d.*, a.last_seen, a.online
+FROM page
+JOIN devices d ON d.id = page.id
+LEFT JOIN device_activity a ON a.device_id = d.id
+ORDER BY d.id;
 
 -- change_device --
 UPDATE devices d
