@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, first, planned
+from storage.rows import Connection, Row, Scope, first, seen
 from storage.search import search
 
 QUERIES = queries.load("registry_devices")
@@ -31,8 +31,8 @@ async def devices(
         limit: how many at most.
     """
     wanted = {name: filters.get(name) for name in FILTERS}
-    parameters = {**scope.parameters(), **wanted, **search(filters.get("q")), "after": after}
-    return await planned(connection, QUERIES["devices"], {**parameters, "limit": limit})
+    page = {**wanted, **search(filters.get("q")), "after": after, "limit": limit}
+    return await seen(connection, QUERIES["devices"], scope, page)
 
 
 async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:

@@ -73,3 +73,21 @@ async def planned(connection: Connection, query: bytes, parameters: Row) -> list
     A prepared plan would have to serve every filter at once, and use the index of none.
     """
     return await (await connection.execute(query, parameters, prepare=False)).fetchall()
+
+
+async def seen(connection: Connection, query: bytes, scope: Scope, parameters: Row) -> list[Row]:
+    """The first rows, in the order of ids, of what the viewers of a scope see.
+
+    A person has few viewers; each has a plan of its own, from which nobody else's rows can be read.
+
+    Args:
+        connection: where.
+        query: with the parameters ``kind``, ``viewer`` and ``limit``; its rows are in order.
+        scope: whose.
+        parameters: the others.
+    """
+    rows: dict[str, Row] = {}
+    for kind, viewer in scope.viewers:
+        page = {**parameters, "kind": kind, "viewer": viewer}
+        rows |= {row["id"]: row for row in await planned(connection, query, page)}
+    return [rows[id_] for id_ in sorted(rows)[: parameters["limit"]]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, first, only, planned
+from storage.rows import Connection, Row, Scope, first, only, seen
 from storage.search import search
 
 QUERIES = queries.load("registry_tenants")
@@ -26,7 +26,7 @@ async def tenants(
 ) -> list[Row]:
     """The tenants of the scope, with the words of ``q``, in the order of their ids."""
     page = {"park_id": park_id, "after": after, "limit": limit, **search(q)}
-    return await planned(connection, QUERIES["tenants"], {**scope.parameters(), **page})
+    return await seen(connection, QUERIES["tenants"], scope, page)
 
 
 async def tenant(connection: Connection, scope: Scope, tenant_id: str) -> Row | None:

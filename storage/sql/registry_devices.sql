@@ -21,33 +21,26 @@ WHERE d.id = %(id)s AND EXISTS (
     WHERE v.device_id = d.id);
 
 -- devices --
--- A page for each way in which the person sees devices, and of these pages the first devices: so
--- each is read from an index in the order of ids and ends at the limit, whoever asks.
+-- A page as one viewer sees it. Planned for the values that are given: of the view only the viewer's
+-- own branches remain, each an index in the order of ids that ends at the limit.
 WITH page AS (
-    SELECT DISTINCT seen.id
-    FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
-    CROSS JOIN LATERAL (
-        SELECT d.id
-        FROM device_viewers v
-        JOIN devices d ON d.id = v.device_id
-        LEFT JOIN device_search s ON s.device_id = d.id
-        WHERE v.kind = seer.kind AND v.viewer = seer.viewer
-          AND (%(after)s::text IS NULL OR d.id > %(after)s)
-          AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
-          AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
-          AND (%(park_id)s::text IS NULL
-               OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
-          AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
-          AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
-          AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
-          AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
-          AND (%(longest)s::text IS NULL OR s.text LIKE %(longest)s)
-          AND (%(short)s::text IS NULL OR s.words @@ search_starts(%(short)s))
-          AND (%(patterns)s::text[] IS NULL OR s.text LIKE ALL(%(patterns)s))
-        ORDER BY d.id
-        LIMIT %(limit)s
-    ) AS seen
-    ORDER BY seen.id
+    SELECT DISTINCT d.id
+    FROM device_viewers v
+    JOIN devices d ON d.id = v.device_id
+    LEFT JOIN device_search s ON s.device_id = d.id
+    WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
+      AND (%(after)s::text IS NULL OR d.id > %(after)s)
+      AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
+      AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
+      AND (%(park_id)s::text IS NULL OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
+      AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
+      AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
+      AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
+      AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
+      AND (%(longest)s::text IS NULL OR s.text LIKE %(longest)s)
+      AND (%(short)s::text IS NULL OR s.words @@ search_starts(%(short)s))
+      AND (%(patterns)s::text[] IS NULL OR s.text LIKE ALL(%(patterns)s))
+    ORDER BY d.id
     LIMIT %(limit)s
 )
 SELECT d.*, a.last_seen, a.online

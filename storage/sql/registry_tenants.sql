@@ -6,26 +6,17 @@ VALUES (%(id)s, %(name)s, %(kind)s, %(park_id)s, %(values_per_second)s)
 RETURNING *;
 
 -- tenants --
-WITH page AS (
-    SELECT DISTINCT seen.id
-    FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
-    CROSS JOIN LATERAL (
-        SELECT t.id
-        FROM tenant_viewers v
-        JOIN tenants t ON t.id = v.tenant_id
-        WHERE v.kind = seer.kind AND v.viewer = seer.viewer
-          AND (%(after)s::text IS NULL OR t.id > %(after)s)
-          AND (%(park_id)s::text IS NULL OR t.park_id = %(park_id)s)
-          AND (%(longest)s::text IS NULL OR searched(t.id || ' ' || t.name) LIKE %(longest)s)
-          AND (%(patterns)s::text[] IS NULL
-               OR searched(t.id || ' ' || t.name) LIKE ALL(%(patterns)s))
-        ORDER BY t.id
-        LIMIT %(limit)s
-    ) AS seen
-    ORDER BY seen.id
-    LIMIT %(limit)s
-)
-SELECT t.* FROM page JOIN tenants t ON t.id = page.id ORDER BY t.id;
+-- A page as one viewer sees it, as for devices.
+SELECT t.*
+FROM tenant_viewers v
+JOIN tenants t ON t.id = v.tenant_id
+WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
+  AND (%(after)s::text IS NULL OR t.id > %(after)s)
+  AND (%(park_id)s::text IS NULL OR t.park_id = %(park_id)s)
+  AND (%(longest)s::text IS NULL OR searched(t.id || ' ' || t.name) LIKE %(longest)s)
+  AND (%(patterns)s::text[] IS NULL OR searched(t.id || ' ' || t.name) LIKE ALL(%(patterns)s))
+ORDER BY t.id
+LIMIT %(limit)s;
 
 -- tenant --
 SELECT t.* FROM tenants t
