@@ -124,8 +124,9 @@ class CreatedDevice(Device):
 
 
 class DeviceQuery(SearchQuery):
-    """Which devices; several filters all hold. The words of ``q`` may also be in the tags, the
-    metadata and the model's name.
+    """Which devices; several filters all hold.
+
+    The words of ``q`` may also be in the tags, the metadata and the model's name.
     """
 
     ids: list[DeviceId] | None = Field(

@@ -1,9 +1,11 @@
+from typing import Any
+
 import psycopg
 import pytest
 
 from tests.integration.registry.conftest import RunningRegistry, World
 
-DEVICES = {
+DEVICES: dict[str, dict[str, Any]] = {
     "kr-1": {"name": "서울 옥상 태양광"},
     "id-1": {"name": "Atap Bandung", "tags": ["suhu-udara"]},
     "ar-1": {"name": "مستشعر السطح"},
