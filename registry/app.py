@@ -37,6 +37,7 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.etags import ETags
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.rows import Connection
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
+    app.add_middleware(ETags)
     metrics.install(app)
     problems.install(app)
     reference.install(app)

@@ -21,6 +21,7 @@ from registry.access import (
     SignedIn,
     readable_device,
 )
+from registry.etags import unless_changed
 from registry.fields import (
     Answer,
     Body,
@@ -33,12 +34,13 @@ from registry.fields import (
     example,
     unset,
 )
+from registry.idempotency import Once
 from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ConflictError, ForbiddenError, in_body, no_such
 from storage import credentials, devices, tenants
 from storage.rows import Connection, Row
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = APIRouter(prefix="/devices", tags=["devices"], route_class=Once)
 
 Stage = Literal["prototype", "pilot", "production", "retired"]
 ServingStage = Literal["prototype", "pilot", "production"]
@@ -202,7 +204,11 @@ async def show_device(device: ReadableDevice) -> Row:
     return device
 
 
-@router.patch("/{device_id}", response_model=Device)
+@router.patch(
+    "/{device_id}",
+    response_model=Device,
+    dependencies=[unless_changed("devices", readable_device, Device)],
+)
 async def change_device(
     body: DeviceChanges, device: ManagedDevice, connection: Database, person: SignedIn
 ) -> Row:

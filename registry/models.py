@@ -16,13 +16,15 @@ from registry.access import (
     SignedIn,
     readable_model,
 )
+from registry.etags import unless_changed
 from registry.fields import Answer, Body, Finite, MetricName, Name, Slug, Text, Unit, example, unset
+from registry.idempotency import Once
 from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ForbiddenError, no_such
 from storage import models, tenants
 from storage.rows import Connection, Row
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=Once)
 
 MetricKind = Literal["number", "boolean", "text", "object"]
 OutOfRange = Literal["flag", "reject"]
@@ -160,7 +162,11 @@ async def show_model(model: ReadableModel) -> Row:
     return model
 
 
-@router.patch("/{model_id}", response_model=Model)
+@router.patch(
+    "/{model_id}",
+    response_model=Model,
+    dependencies=[unless_changed("models", readable_model, Model)],
+)
 async def change_model(
     body: ModelChanges, model: ManagedModel, connection: Database, person: SignedIn
 ) -> Row:

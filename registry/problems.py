@@ -64,6 +64,12 @@ class ConflictError(ProblemError):
     status = HTTPStatus.CONFLICT
 
 
+class PreconditionFailedError(ProblemError):
+    """The thing is not any more as the asker believes."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
 class UnprocessableError(ProblemError):
     """The request is understood, and wrong."""
 

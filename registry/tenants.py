@@ -7,14 +7,23 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, status
 
-from registry.access import Administrator, Database, Person, ReadableTenant, SignedIn
+from registry.access import (
+    Administrator,
+    Database,
+    Person,
+    ReadableTenant,
+    SignedIn,
+    readable_tenant,
+)
+from registry.etags import unless_changed
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
+from registry.idempotency import Once
 from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ForbiddenError
 from storage import tenants
 from storage.rows import Row
 
-router = APIRouter(prefix="/tenants", tags=["tenants"])
+router = APIRouter(prefix="/tenants", tags=["tenants"], route_class=Once)
 
 TenantKind = Literal["startup", "industry", "university", "community", "government"]
 TENANT: dict[str, Any] = {
@@ -104,7 +113,11 @@ def require_may_change(person: Person, tenant: Row, fields: set[str]) -> None:
         raise ForbiddenError("only an owner of the tenant may change it")
 
 
-@router.patch("/{tenant_id}", response_model=Tenant)
+@router.patch(
+    "/{tenant_id}",
+    response_model=Tenant,
+    dependencies=[unless_changed("tenants", readable_tenant, Tenant)],
+)
 async def change_tenant(
     body: TenantChanges, tenant: ReadableTenant, connection: Database, person: SignedIn
 ) -> Row:

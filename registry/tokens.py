@@ -10,13 +10,14 @@ from pydantic import AwareDatetime
 
 from registry.access import Database, Person, SignedIn
 from registry.fields import Answer, Body, Name, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ForbiddenError, NotFoundError, no_such
 from registry.users import MEMBERSHIP, Role
 from storage import people
 from storage.rows import Row
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=Once)
 
 TOKEN: dict[str, Any] = {
     "id": 11,

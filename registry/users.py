@@ -16,12 +16,13 @@ from registry.access import (
     SignedIn,
 )
 from registry.fields import Answer, Body, Email, Name, Slug, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, SearchQuery, by_id
 from registry.problems import ForbiddenError, NotFoundError
 from storage import people
 from storage.rows import Row
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=Once)
 
 Role = Literal[
     "platform-admin", "park-manager", "tenant-owner", "tenant-member", "mentor", "viewer"
