@@ -130,6 +130,10 @@ CREATE INDEX tenants_search ON tenants USING gin (searched(id || ' ' || name) gi
 CREATE INDEX users_search ON users USING gin (searched(email || ' ' || name) gin_trgm_ops);
 CREATE INDEX models_search ON models USING gin (searched(id || ' ' || name) gin_trgm_ops);
 
+-- When the next secret ends, which the keeper of the broker's files asks at every change.
+CREATE INDEX device_secrets_by_end ON device_secrets (expires_at)
+    WHERE revoked_at IS NULL AND expires_at IS NOT NULL;
+
 -- The answers of requests that came with an Idempotency-Key, written in the request's own
 -- transaction: kept if, and only if, what the request did is kept.
 CREATE TABLE idempotency_keys (
