@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import re
 import time
 from collections.abc import Coroutine, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 import psycopg
@@ -164,8 +164,7 @@ class Keeper:
             self._changed.set()
 
     def _replace(self, lines: str) -> bool:
-        known = self._file.read_text() if self._file.exists() else ""
-        internal = passwords.render(internal_entries(known, self._internal))
+        internal = passwords.render(internal_entries(self._file, self._internal))
         return passwords.replace(self._file, internal + lines)
 
     async def _offer_others(self) -> None:
@@ -184,13 +183,17 @@ class Keeper:
             await asyncio.sleep(OFFER_SECONDS)
 
 
-def internal_entries(known: str, internal: Mapping[str, str]) -> list[tuple[str, str]]:
+def internal_entries(file: Path, internal: Mapping[str, str]) -> list[tuple[str, str]]:
     """The entries of the platform's own users: the file's where they hold, else new ones.
 
     A new hash has another salt, so that new ones alone would make every file another.
     """
-    # Theirs begin with "_", and no device's does.
-    lines = dict(re.findall(r"^(_[^:\n]+):(.*)$", known, re.MULTILINE))
+    lines: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError), file.open() as opened:
+        # Theirs come first and begin with "_"; no device's does.
+        for line in takewhile(lambda line: line.startswith("_"), opened):
+            user, _, hashed = line.rstrip().partition(":")
+            lines[user] = hashed
     return [
         (user, lines[user])
         if passwords.verify_secret(password, lines.get(user, ""))
