@@ -65,6 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # What a client's method is called: technopark_client has one for each operation.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD)
