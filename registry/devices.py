@@ -45,8 +45,8 @@ router = APIRouter(prefix="/devices", tags=["devices"], route_class=Once)
 Stage = Literal["prototype", "pilot", "production", "retired"]
 ServingStage = Literal["prototype", "pilot", "production"]
 ID_LENGTH = 63
-# As many as are on one page.
-MAX_IDS = 1000
+# As many as a URL surely holds.
+MAX_IDS = 100
 DEVICE: dict[str, Any] = {
     "id": "sunny-roof-1",
     "tenant_id": "sunny",

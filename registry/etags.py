@@ -111,7 +111,10 @@ class Tagging:
 
 IfMatch = Annotated[
     str | None,
-    Header(description="the ETag that the thing had when you read it: it is still the same"),
+    Header(
+        alias="If-Match",
+        description="the ETag of what you have read: it is still the same",
+    ),
 ]
 
 

@@ -104,7 +104,7 @@ def method(api: Document, path: str, verb: str, operation: Document) -> str:
     answer, listed = answer_kind(api, operation)
     if queries := [each for each in placed(parameters, "query") if each["name"] not in PAGING]:
         arguments += ["*", *map(option, queries)]
-    if conditional := [each for each in placed(parameters, "header") if "match" in each["name"]]:
+    if conditional := [each for each in parameters if each["name"] == "If-Match"]:
         arguments += ["*", "if_match: str | None = None"]
     call = call_of(path, verb, bool(body), queries, listed, bool(conditional))
     text = operation["description"].partition("\n\n")[0].replace("\n", " ")

@@ -63,9 +63,9 @@ def test_the_wait_is_as_long_as_the_answer_says_but_not_too_long(
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr("technopark_client.http.time.sleep", waited.append)
-    with Server(busy("2"), busy("3600"), busy("soon"), busy()).client(attempts=4) as client:
-        with pytest.raises(ApiError):
-            client.me()
+    server = Server(busy("2"), busy("3600"), busy("soon"), busy())
+    with server.client(attempts=4) as client, pytest.raises(ApiError):
+        client.me()
     assert waited == [2, 10, 1]
 
 
