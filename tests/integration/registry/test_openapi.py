@@ -35,7 +35,7 @@ CONFIG = SchemathesisConfig.from_dict(
 )
 schema = schemathesis.openapi.from_dict(document(), config=CONFIG)
 CALM = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
-SETTINGS = settings(max_examples=8, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=5, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
