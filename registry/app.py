@@ -19,6 +19,7 @@ from registry import (
     device_secrets,
     devices,
     health,
+    latest,
     metrics,
     models,
     parks,
@@ -48,8 +49,8 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    devices, telemetry, readings, parks, tenants, users, tokens, models, device_secrets, rejections,
-    replay,
+    devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
+    rejections, replay,
 )  # fmt: skip
 
 log = structlog.get_logger()

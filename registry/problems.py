@@ -132,8 +132,9 @@ def install(app: FastAPI) -> None:
             # The framework names the methods of one route, and a path may have several.
             headers["Allow"] = allowed(app, request.url.path)
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            # The framework's word for a body that is not even text.
-            return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is no JSON: it is not UTF-8")
+            # The framework's word for a body that Python's decoder fails on.
+            sentence = "the body is no JSON: it is not UTF-8, or nested too deep"
+            return answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         return answer(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(psycopg.Error)

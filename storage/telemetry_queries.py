@@ -26,6 +26,22 @@ async def latest(
     return await every(connection, QUERIES["latest"], parameters)
 
 
+async def latest_of_many(
+    connection: Connection, devices: list[str], after: tuple[str, str] | None, limit: int
+) -> list[Row]:
+    """The newest reading or state of each metric of devices, by device and metric.
+
+    Args:
+        connection: where.
+        devices: whose; that the asker may see them was decided before.
+        after: device and metric before the first one.
+        limit: how many at most.
+    """
+    device, metric = after or (None, None)
+    page = {"after_device": device, "after_metric": metric, "limit": limit}
+    return await every(connection, QUERIES["latest_of_many"], {"devices": devices, **page})
+
+
 async def history(
     connection: Connection,
     kind: Literal["readings", "states"],

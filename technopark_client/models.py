@@ -134,6 +134,18 @@ class Latest(TypedDict):
     flag: Literal["below-range", "above-range"] | None
 
 
+class LatestOfDevice(TypedDict):
+    """The newest value of a metric of a device."""
+
+    metric: str
+    ts: str
+    value: Any
+    unit: str | None
+    kind: Literal["number", "boolean", "text", "object"]
+    flag: Literal["below-range", "above-range"] | None
+    device_id: str
+
+
 class Me(TypedDict):
     """The user whom the token stands for, with the roles that count today."""
 

@@ -89,6 +89,10 @@ class Operations(Http):
             ),
         )
 
+    def list_latest_of_many(self, *, device_id: Sequence[str]) -> Iterator[m.LatestOfDevice]:
+        """List the newest value of each metric of chosen devices."""
+        return cast("Iterator[m.LatestOfDevice]", self.items(path("latest"), device_id=device_id))
+
     def create_park(self, body: m.NewPark) -> m.Park:
         """Add a park."""
         return cast("m.Park", self.post(path("parks"), body))

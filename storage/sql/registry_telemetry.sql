@@ -9,6 +9,18 @@ WHERE s.device_id = %(device_id)s AND (%(after)s::text IS NULL OR s.metric > %(a
 ORDER BY s.metric
 LIMIT %(limit)s;
 
+-- latest_of_many --
+SELECT s.device_id, s.metric, l.ts, coalesce(to_jsonb(l.value), l.state) AS value, s.unit, s.kind,
+       f.flag
+FROM latest l
+JOIN series s ON s.id = l.series_id
+LEFT JOIN flags f ON f.series_id = l.series_id AND f.ts = l.ts
+WHERE s.device_id = ANY(%(devices)s)
+  AND (%(after_device)s::text IS NULL
+       OR (s.device_id, s.metric) > (%(after_device)s, %(after_metric)s))
+ORDER BY s.device_id, s.metric
+LIMIT %(limit)s;
+
 -- series --
 SELECT id FROM series WHERE device_id = %(device_id)s AND metric = %(metric)s;
 

@@ -123,6 +123,29 @@ def test_what_a_park_sees_follows_its_tenants_and_labs(
     assert [device["id"] for device in manager.items("devices")] == ["guest-1"]
 
 
+def test_the_newest_values_of_many_devices_are_read_at_once(
+    registry: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    connection.execute(
+        """
+        INSERT INTO series (device_id, metric, kind)
+        SELECT d, m, 'number' FROM unnest('{sunny-1,guest-1,other-1}'::text[]) d,
+            unnest('{power,voltage}'::text[]) m;
+        INSERT INTO latest (series_id, ts, value) SELECT id, now(), id FROM series;
+        """
+    )
+    wanted = ["sunny-1", "guest-1", "other-1", "none-1"]
+    for limit in (1, 500):
+        found = registry.admin.items("latest", device_id=wanted, limit=limit)
+        assert [(each["device_id"], each["metric"]) for each in found] == [
+            (device, metric)
+            for device in ("guest-1", "other-1", "sunny-1")
+            for metric in ("power", "voltage")
+        ]
+    seen = registry.as_(world.tokens["owner"]).items("latest", device_id=wanted)
+    assert {each["device_id"] for each in seen} == {"sunny-1"}
+
+
 def test_many_devices_are_read_at_once_and_foreign_ones_are_left_out(
     registry: RunningRegistry, world: World
 ) -> None:
