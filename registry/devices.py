@@ -128,7 +128,8 @@ class CreatedDevice(Device):
 class DeviceQuery(SearchQuery):
     """Which devices; several filters all hold.
 
-    The words of ``q`` may also be in the tags, the metadata and the model's name.
+    The words of ``q`` may also be in the tags, the metadata and the model's name. A word of one or
+    two letters is found where a word begins.
     """
 
     ids: list[DeviceId] | None = Field(

@@ -72,7 +72,7 @@ class SearchQuery(PageQuery):
     q: str | None = Field(
         None,
         max_length=200,
-        description="words that id or name have, in any order; of one or two letters: begin with",
+        description="words that it has in its id or name, in any order",
     )
 
 

@@ -14,19 +14,19 @@ LONG = re.compile(r"[^\W_]{3}")
 def search(text: str | None) -> Row:
     """The parameters of a search: each word of the text has to be found.
 
-    A word that has three letters in a row is found anywhere, a shorter one where a word begins.
-
     Returns:
-        ``patterns`` for LIKE, all of which must match; ``longest`` is the one that an index serves
-        best; ``short`` has the shorter words. Each is None where there is none.
+        ``patterns`` for LIKE, one for each word. For devices, of which there are many, the words
+        are parted: ``long`` has the patterns of those with three letters in a row, ``longest`` the
+        one that an index serves best, and ``short`` the words that have to be beginnings. Each is
+        None where there is none.
     """
     words = searched(text or "").split()
     long = [word for word in words if LONG.search(word)]
-    short = [word for word in words if word not in long]
     return {
-        "patterns": [pattern(word) for word in words] or None,
+        "patterns": list(map(pattern, words)) or None,
+        "long": list(map(pattern, long)) or None,
         "longest": pattern(max(long, key=len)) if long else None,
-        "short": " ".join(short) or None,
+        "short": " ".join(word for word in words if word not in long) or None,
     }
 
 

@@ -39,7 +39,7 @@ WITH page AS (
       AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
       AND (%(longest)s::text IS NULL OR s.text LIKE %(longest)s)
       AND (%(short)s::text IS NULL OR s.words @@ search_starts(%(short)s))
-      AND (%(patterns)s::text[] IS NULL OR s.text LIKE ALL(%(patterns)s))
+      AND (%(long)s::text[] IS NULL OR s.text LIKE ALL(%(long)s))
     ORDER BY d.id
     LIMIT %(limit)s
 )

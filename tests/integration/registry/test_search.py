@@ -93,6 +93,8 @@ def test_tenants_models_and_users_are_found_by_id_and_name(
         ("models", "own", ["other-model", "sunny-model"]),
         ("users", "mentor@example", [world.ids["mentor"]]),
         ("users", "example stranger", [world.ids["stranger"]]),
+        ("tenants", "ny", ["sunny"]),
+        ("tenants", "zz", []),
     ):
         assert [each["id"] for each in registry.admin.items(path, q=q)] == expected, q
 
