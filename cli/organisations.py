@@ -53,7 +53,7 @@ def list_parks(as_json: AsJson = False) -> None:
     """
     with asking.asking() as api:
         columns = ("id", "name", "time_zone", "latitude", "longitude")
-        asking.show_list(api.items("parks"), columns, as_json=as_json)
+        asking.show_list(api.list_parks(), columns, as_json=as_json)
 
 
 @lab.command("add")
@@ -80,7 +80,7 @@ def list_labs(park_id: OfPark = None, as_json: AsJson = False) -> None:
     Example: technopark lab list --park cimahi
     """
     with asking.asking() as api:
-        labs = api.items("labs", park_id=park_id)
+        labs = api.list_labs(park_id=park_id)
         asking.show_list(labs, ("id", "name", "park_id", "kind"), as_json=as_json)
 
 
@@ -109,7 +109,7 @@ def list_tenants(park_id: OfPark = None, as_json: AsJson = False) -> None:
     Example: technopark tenant list
     """
     with asking.asking() as api:
-        tenants = api.items("tenants", park_id=park_id)
+        tenants = api.list_tenants(park_id=park_id)
         columns = ("id", "name", "kind", "park_id", "values_per_second")
         asking.show_list(tenants, columns, as_json=as_json)
 
@@ -121,7 +121,7 @@ def show_tenant(tenant_id: Id, as_json: AsJson = False) -> None:
     Example: technopark tenant show sunny
     """
     with asking.asking() as api:
-        asking.show(api.get(path("tenants", tenant_id)), as_json=as_json)
+        asking.show(api.show_tenant(tenant_id), as_json=as_json)
 
 
 @tenant.command("set")
@@ -166,7 +166,7 @@ def list_users(as_json: AsJson = False) -> None:
     Example: technopark user list
     """
     with asking.asking() as api:
-        asking.show_list(api.items("users"), ("id", "email", "name"), as_json=as_json)
+        asking.show_list(api.list_users(), ("id", "email", "name"), as_json=as_json)
 
 
 @user.command("grant")
@@ -198,7 +198,7 @@ def roles(user_id: UserId, as_json: AsJson = False) -> None:
     Example: technopark user roles 2
     """
     with asking.asking() as api:
-        held = api.items(path("users", user_id, "memberships"))
+        held = api.list_memberships(user_id)
         columns = ("id", "role", "park_id", "tenant_id", "until")
         asking.show_list(held, columns, as_json=as_json)
 
@@ -213,7 +213,7 @@ def ungrant(
     Example: technopark user ungrant 2 7
     """
     with asking.asking() as api:
-        api.delete(path("users", user_id, "memberships", membership))
+        api.end_membership(user_id, membership)
     asking.say("taken away")
 
 
@@ -249,7 +249,7 @@ def list_tokens(
     Example: technopark token list
     """
     with asking.asking() as api:
-        tokens = api.items("tokens", user_id=user_id)
+        tokens = api.list_tokens(user_id=user_id)
         columns = ("id", "name", "created_at", "expires_at", "last_used_at")
         asking.show_list(tokens, columns, as_json=as_json)
 
@@ -263,7 +263,7 @@ def revoke_token(
     Example: technopark token revoke 11
     """
     with asking.asking() as api:
-        api.delete(path("tokens", token_id))
+        api.revoke_token(token_id)
     asking.say("revoked")
 
 
@@ -278,7 +278,7 @@ def login(
     """
     text = own_token or typer.prompt("Token", hide_input=True)
     with asking.asking(text.strip()) as api:
-        me = api.get("me")
+        me = api.me()
     file = asking.token_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
