@@ -98,7 +98,7 @@ def list_(
     model: Annotated[str | None, typer.Option(help="Of this model.")] = None,
     stage: Annotated[str | None, typer.Option(help="At this stage.")] = None,
     tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
-    search: Annotated[str | None, typer.Option(help="With these words in id, name, tags, model or metadata.")] = None,
+    search: Annotated[str | None, typer.Option(help="With these words.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List devices.
