@@ -17,6 +17,7 @@ COPY service service
 COPY simulators simulators
 COPY stack stack
 COPY storage storage
+COPY technopark_client technopark_client
 RUN pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
 
 ENV PYTHONUNBUFFERED=1

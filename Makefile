@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak faults fuzz lint clean
+.PHONY: demo test bench soak faults fuzz lint client clean
 
 demo: $(VENV)/.ready
 	$(BIN)/technopark up --demo $(ARGS)
@@ -30,6 +30,10 @@ faults: $(VENV)/.ready
 fuzz: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
+# After a change of the API: the typed client's generated modules.
+client: $(VENV)/.ready
+	$(BIN)/python -m tests.client
 
 clean:
 	rm -rf $(VENV) .technopark build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -11,14 +11,24 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from benchmarks import comparison, copying, latency, machine, memory, plot, receivers, timeline
+from benchmarks import (
+    comparison,
+    copying,
+    latency,
+    machine,
+    memory,
+    plot,
+    receivers,
+    registry,
+    timeline,
+)
 from benchmarks.results import RESULTS, Table
 from stack import runtime
 from stack.runtime import Runtime
 from storage.migrate import migrate
 from tests.parts import RunningBroker, running_database
 
-NAMES = ("session", "writer", "ingest", "latency", "memory")
+NAMES = ("session", "writer", "ingest", "latency", "memory", "registry")
 # How long a load lasts whose length can be chosen.
 MINUTES = {"latency": 1.0, "memory": 10.0}
 
@@ -74,6 +84,8 @@ def run(name: str, programs: Runtime, home: Path, url: str, minutes: float) -> T
         table = copying.run(url)
     elif name == "latency":
         table = latency.run(programs, home, url, minutes)
+    elif name == "registry":
+        table = registry.run(programs, home, url)
     elif name == "memory":
         table, samples, marks = memory.run(programs, home, url, minutes)
         timeline.draw(samples, marks, "Full load, then the database away", RESULTS / "memory")

@@ -108,7 +108,7 @@ def list_(
     model: Annotated[str | None, typer.Option(help="Of this model.")] = None,
     stage: Annotated[str | None, typer.Option(help="At this stage.")] = None,
     tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
-    search: Annotated[str | None, typer.Option(help="With this text in id or name.")] = None,
+    search: Annotated[str | None, typer.Option(help="With these words.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List devices.
@@ -116,8 +116,7 @@ def list_(
     Example: technopark device list --park cimahi --stage pilot
     """
     with asking.asking() as api:
-        devices = api.items(
-            "devices",
+        devices = api.list_devices(
             tenant_id=tenant,
             park_id=park,
             lab_id=lab,
@@ -222,13 +221,13 @@ def revoke(
     with asking.asking() as api:
         numbers = [secret] if secret is not None else unrevoked(api, device)
         for number in numbers:
-            api.delete(path("devices", device, "secrets", number))
+            api.revoke_secret(device, number)
     asking.say(f"{len(numbers)} revoked; `technopark device rotate {device}` makes a new one")
 
 
 def unrevoked(api: Api, device: str) -> list[int]:
     """The numbers of the device's secrets that were not revoked yet."""
-    known = api.items(path("devices", device, "secrets"))
+    known = api.list_secrets(device)
     return [int(one["id"]) for one in known if one["revoked_at"] is None]
 
 
@@ -241,5 +240,5 @@ def retire(device: Device, yes: Yes = False) -> None:
     if not yes:
         typer.confirm(f"{device} can never connect again. Go on?", abort=True)
     with asking.asking() as api:
-        api.post(path("devices", device, "retire"))
+        api.retire_device(device)
     asking.say(f"{device} is retired")

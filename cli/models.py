@@ -65,7 +65,7 @@ def list_(tenant_id: OfTenant = None, as_json: AsJson = False) -> None:
     Example: technopark model list
     """
     with asking.asking() as api:
-        models = api.items("models", tenant_id=tenant_id)
+        models = api.list_models(tenant_id=tenant_id)
         asking.show_list(models, ("id", "name", "tenant_id", "description"), as_json=as_json)
 
 
@@ -76,7 +76,7 @@ def show(model_id: Id, as_json: AsJson = False) -> None:
     Example: technopark model show pv-inverter --json
     """
     with asking.asking() as api:
-        asking.show(api.get(path("models", model_id)), as_json=as_json)
+        asking.show(api.show_model(model_id), as_json=as_json)
 
 
 @app.command("set")
@@ -98,6 +98,6 @@ def set_(
         raise typer.BadParameter("name what is to be another, for example --description")
     with asking.asking() as api:
         if metrics:
-            known = {each["metric"]: each for each in api.get(path("models", model_id))["metrics"]}
+            known = {each["metric"]: each for each in api.show_model(model_id)["metrics"]}
             changes["metrics"] = list({**known, **metrics}.values())
         asking.show(api.patch(path("models", model_id), changes), as_json=False)

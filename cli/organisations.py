@@ -54,7 +54,7 @@ def list_parks(as_json: AsJson = False) -> None:
     """
     with asking.asking() as api:
         columns = ("id", "name", "time_zone", "latitude", "longitude")
-        asking.show_list(api.items("parks"), columns, as_json=as_json)
+        asking.show_list(api.list_parks(), columns, as_json=as_json)
 
 
 @lab.command("add")
@@ -81,7 +81,7 @@ def list_labs(park_id: OfPark = None, as_json: AsJson = False) -> None:
     Example: technopark lab list --park cimahi
     """
     with asking.asking() as api:
-        labs = api.items("labs", park_id=park_id)
+        labs = api.list_labs(park_id=park_id)
         asking.show_list(labs, ("id", "name", "park_id", "kind"), as_json=as_json)
 
 
@@ -110,7 +110,7 @@ def list_tenants(park_id: OfPark = None, as_json: AsJson = False) -> None:
     Example: technopark tenant list
     """
     with asking.asking() as api:
-        tenants = api.items("tenants", park_id=park_id)
+        tenants = api.list_tenants(park_id=park_id)
         columns = ("id", "name", "kind", "park_id", "values_per_second")
         asking.show_list(tenants, columns, as_json=as_json)
 
@@ -122,7 +122,7 @@ def show_tenant(tenant_id: Id, as_json: AsJson = False) -> None:
     Example: technopark tenant show sunny
     """
     with asking.asking() as api:
-        asking.show(api.get(path("tenants", tenant_id)), as_json=as_json)
+        asking.show(api.show_tenant(tenant_id), as_json=as_json)
 
 
 @tenant.command("set")
@@ -170,7 +170,7 @@ def list_users(as_json: AsJson = False) -> None:
     Example: technopark user list
     """
     with asking.asking() as api:
-        asking.show_list(api.items("users"), ("id", "email", "name"), as_json=as_json)
+        asking.show_list(api.list_users(), ("id", "email", "name"), as_json=as_json)
 
 
 @user.command("grant")
@@ -202,7 +202,7 @@ def roles(user_id: UserId, as_json: AsJson = False) -> None:
     Example: technopark user roles 2
     """
     with asking.asking() as api:
-        held = api.items(path("users", user_id, "memberships"))
+        held = api.list_memberships(user_id)
         columns = ("id", "role", "park_id", "tenant_id", "until")
         asking.show_list(held, columns, as_json=as_json)
 
@@ -217,5 +217,5 @@ def ungrant(
     Example: technopark user ungrant 2 7
     """
     with asking.asking() as api:
-        api.delete(path("users", user_id, "memberships", membership))
+        api.end_membership(user_id, membership)
     asking.say("taken away")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -28,6 +29,7 @@ from registry import (
     holdings,
     imports,
     invitations,
+    latest,
     metrics,
     models,
     parks,
@@ -54,6 +56,7 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.etags import ETags
 from registry.links import PAGE
 from registry.origin import KnownOrigin
 from registry.password_hashing import Hasher
@@ -66,10 +69,12 @@ PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
 POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
+# Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, audit, imports, exports, claims, provisioning, provisioning_keys, holdings, bookings,
-    transfers, deletions, sessions, passwords, second_factor, invitations, password_resets,
+    devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
+    rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
+    bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
+    password_resets,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -85,9 +90,12 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # What a client's method is called: technopark_client has one for each operation.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
     app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
+    app.add_middleware(ETags)
     app.add_middleware(KnownOrigin)
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
@@ -120,9 +128,30 @@ def open_pool(settings: Settings) -> Pool:
         min_size=1,
         max_size=settings.database_connections,
         timeout=POOL_SECONDS,
-        check=AsyncConnectionPool.check_connection,
+        check=check,
+        reset=reset,
         open=False,
     )
+
+
+async def check(connection: Connection) -> None:
+    """Raise where the server has closed the connection, without a journey to the server.
+
+    Nobody sends anything on a connection that is not in use: bytes to read are its end, or a
+    warning of it.
+
+    Raises:
+        psycopg.OperationalError: the connection is of no use any more.
+    """
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    if socket.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+async def reset(connection: Connection) -> None:
+    """Give the connection back as it was: a transaction begins with its next statement."""
+    await connection.set_autocommit(False)
 
 
 def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

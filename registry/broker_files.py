@@ -12,6 +12,7 @@ import contextlib
 import random
 import time
 from collections.abc import Coroutine, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 import psycopg
@@ -117,22 +118,26 @@ class Keeper:
         Returns:
             Seconds until it has to be looked at again.
         """
-        devices, expiry = await self._let_in()
-        await self._write(devices)
+        lines, expiry = await self._let_in()
+        await self._write(lines)
         return CHECK_SECONDS if expiry is None else min(max(expiry, 0.0), CHECK_SECONDS)
 
-    async def _let_in(self) -> tuple[list[tuple[str, str]], float | None]:
+    async def _let_in(self) -> tuple[str, float | None]:
         """Whom the broker has to know, and in how many seconds that changes by itself."""
         if self._room.is_full:
-            return [], None
+            return "", None
         async with self._pool.connection() as connection:
-            devices = await credentials.broker_entries(connection)
-            return devices, await credentials.seconds_to_next_expiry(connection)
+            lines, malformed = await credentials.broker_entries(connection)
+            expiry = await credentials.seconds_to_next_expiry(connection)
+        if malformed:
+            # One would make the broker refuse the whole file, and all devices with it.
+            log.error("malformed hashes are left out", count=malformed)
+        return lines, expiry
 
-    async def _write(self, devices: list[tuple[str, str]]) -> None:
+    async def _write(self, lines: str) -> None:
         async with self._writing:
             # Room may have ended while the database was asked.
-            let_in = [] if self._room.is_full else devices
+            let_in = "" if self._room.is_full else lines
             changed = await asyncio.to_thread(self._replace, let_in)
             if changed or self._reload_anyway:
                 self._reload_anyway = False
@@ -153,19 +158,14 @@ class Keeper:
         if self._room.is_full:
             log.error("no room in the broker: devices have to wait", used=self._room.used)
             # Not by way of the database: that it hangs may be why the broker runs full.
-            await self._write([])
+            await self._write("")
         else:
             log.warning("room in the broker again: devices may come", used=self._room.used)
             self._changed.set()
 
-    def _replace(self, devices: list[tuple[str, str]]) -> bool:
-        known = self._file.read_text() if self._file.exists() else ""
-        sound = [entry for entry in devices if passwords.well_formed(entry[1])]
-        if len(sound) < len(devices):
-            # One would make the broker refuse the whole file, and all devices with it.
-            log.error("malformed hashes are left out", count=len(devices) - len(sound))
-        text = passwords.render([*internal_entries(known, self._internal), *sound])
-        return passwords.replace(self._file, text)
+    def _replace(self, lines: str) -> bool:
+        internal = passwords.render(internal_entries(self._file, self._internal))
+        return passwords.replace(self._file, internal + lines)
 
     async def _offer_others(self) -> None:
         while True:
@@ -183,12 +183,17 @@ class Keeper:
             await asyncio.sleep(OFFER_SECONDS)
 
 
-def internal_entries(known: str, internal: Mapping[str, str]) -> list[tuple[str, str]]:
+def internal_entries(file: Path, internal: Mapping[str, str]) -> list[tuple[str, str]]:
     """The entries of the platform's own users: the file's where they hold, else new ones.
 
     A new hash has another salt, so that new ones alone would make every file another.
     """
-    lines = dict(line.split(":", 1) for line in known.splitlines() if ":" in line)
+    lines: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError), file.open() as opened:
+        # Theirs come first and begin with "_"; no device's does.
+        for line in takewhile(lambda line: line.startswith("_"), opened):
+            user, _, hashed = line.rstrip().partition(":")
+            lines[user] = hashed
     return [
         (user, lines[user])
         if passwords.verify_secret(password, lines.get(user, ""))

@@ -70,7 +70,7 @@ async def tries(request: Request) -> Tries:
     status_code=status.HTTP_201_CREATED,
     response_model=IssuedCode,
 )
-async def issue_code(body: NewCode, device: OwnedDevice, connection: Database) -> Row:
+async def issue_claim_code(body: NewCode, device: OwnedDevice, connection: Database) -> Row:
     """Make a code with which another tenant takes the device over, once."""
     if device["retired_at"]:
         raise ConflictError("this device is retired: nobody can take it over")
@@ -80,7 +80,7 @@ async def issue_code(body: NewCode, device: OwnedDevice, connection: Database) -
 
 
 @router.delete("/devices/{device_id}/claim-code", status_code=status.HTTP_204_NO_CONTENT)
-async def withdraw_code(device: OwnedDevice, connection: Database) -> None:
+async def withdraw_claim_code(device: OwnedDevice, connection: Database) -> None:
     """Make the device's code worthless."""
     if not await claims.withdraw_code(connection, device["id"]):
         raise NotFoundError("this device has no claim code")

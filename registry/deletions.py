@@ -88,7 +88,9 @@ async def withdraw_deletion(
 
 
 @router.post("/step", response_model=Step)
-async def delete_step(deletion: RequestedDeletion, connection: Database, _: Administrator) -> Row:
+async def continue_deletion(
+    deletion: RequestedDeletion, connection: Database, _: Administrator
+) -> Row:
     """Delete a part of the tenant's data; call it again until it is done.
 
     The first step ends the secrets of its devices and the roles of its people; the next ones wait

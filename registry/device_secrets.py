@@ -11,13 +11,14 @@ from pydantic import Field
 from broker.passwords import hash_secret, new_secret
 from registry.access import Database, KeptDevice, SignedIn, readable_device
 from registry.fields import Answer, Body, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ConflictError, NotFoundError
 from storage import credentials
 from storage.credentials import MAX_VALID_SECRETS, TooManySecretsError
 from storage.rows import Row
 
-router = APIRouter(prefix="/devices/{device_id}/secrets", tags=["device secrets"])
+router = APIRouter(prefix="/devices/{device_id}/secrets", tags=["device secrets"], route_class=Once)
 
 LONGEST_OVERLAP = timedelta(days=30)
 SECRET: dict[str, Any] = {

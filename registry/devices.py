@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
 from registry.access import (
@@ -21,6 +21,7 @@ from registry.access import (
     SignedIn,
     readable_device,
 )
+from registry.etags import unless_changed
 from registry.fields import (
     Answer,
     Body,
@@ -35,15 +36,18 @@ from registry.fields import (
     example,
     unset,
 )
-from registry.pages import Page, PageQuery, by_id
+from registry.idempotency import Once
+from registry.pages import Page, PageQuery, Search, by_id
 from registry.problems import ConflictError, in_body, no_such
 from registry.stages import ServingStage, Stage, require_move
 from storage import bookings, credentials, devices, tenants, transfers
 from storage.rows import Connection, Row
 
-router = APIRouter(prefix="/devices", tags=["devices"])
+router = APIRouter(prefix="/devices", tags=["devices"], route_class=Once)
 
 ID_LENGTH = 63
+# As many as a URL surely holds.
+MAX_IDS = 100
 DEVICE: dict[str, Any] = {
     "id": "sunny-roof-1",
     "tenant_id": "sunny",
@@ -138,18 +142,22 @@ class CreatedDevice(Device):
     secret: str
 
 
-class DeviceFilters(BaseModel):
-    """Which devices; several filters all hold."""
+class DeviceFilters(Search):
+    """Which devices; several filters all hold.
 
-    model_config = ConfigDict(extra="forbid")
+    The words of ``q`` may also be in the tags, the metadata and the model's name. A word of one or
+    two letters is found where a word begins.
+    """
 
+    ids: list[DeviceId] | None = Field(
+        None, alias="id", max_length=MAX_IDS, description="only these, as many as there are"
+    )
     tenant_id: str | None = None
     park_id: str | None = None
     lab_id: str | None = None
     model_id: str | None = None
     stage: Stage | None = None
     tag: str | None = None
-    q: str | None = None
 
 
 class DeviceQuery(PageQuery, DeviceFilters):
@@ -224,7 +232,11 @@ async def show_device(device: ReadableDevice) -> Row:
     return device
 
 
-@router.patch("/{device_id}", response_model=Device)
+@router.patch(
+    "/{device_id}",
+    response_model=Device,
+    dependencies=[unless_changed("devices", readable_device, Device)],
+)
 async def change_device(
     body: DeviceChanges, device: ManagedDevice, connection: Database, person: SignedIn
 ) -> Row:

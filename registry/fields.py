@@ -112,7 +112,9 @@ ONE_LINE = matching(r"[^\x00-\x1f\x7f]*", "one line, without control characters"
 
 Slug = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{1,62}", SLUG_RULE), Field(description=SLUG_RULE)]
 DeviceId = Annotated[
-    str, matching(DEVICE_ID.pattern, DEVICE_ID_RULE), Field(description=DEVICE_ID_RULE)
+    str,
+    matching(DEVICE_ID.pattern, DEVICE_ID_RULE),
+    Field(description=DEVICE_ID_RULE, json_schema_extra={"pattern": f"^{DEVICE_ID.pattern}$"}),
 ]
 MetricName = Annotated[
     str, matching(METRIC_NAME.pattern, METRIC_RULE), Field(description=METRIC_RULE)

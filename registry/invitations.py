@@ -98,14 +98,14 @@ async def list_invitations(
 
 
 @router.delete("/{invitation_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def withdraw(invitation_id: int, connection: Database, person: SignedIn) -> None:
+async def withdraw_invitation(invitation_id: int, connection: Database, person: SignedIn) -> None:
     """Withdraw an invitation: its link is worthless."""
     if not await links.withdraw_invitation(connection, person.viewer, invitation_id):
         raise NotFoundError("there is no such invitation")
 
 
 @router.post("/accept", status_code=status.HTTP_201_CREATED, response_model=User)
-async def accept(body: Acceptance, visitor: AnyVisitor) -> Row:
+async def accept_invitation(body: Acceptance, visitor: AnyVisitor) -> Row:
     """Accept an invitation as a new user, with the link alone."""
     async with visitor.pool.connection() as connection:
         invitation = still_good(await links.invitation(connection, body.token))
@@ -125,7 +125,7 @@ async def accept(body: Acceptance, visitor: AnyVisitor) -> Row:
 
 
 @router.post("/join", status_code=status.HTTP_201_CREATED, response_model=Membership)
-async def join(body: Joining, connection: Database, person: SignedIn) -> Row:
+async def join_by_invitation(body: Joining, connection: Database, person: SignedIn) -> Row:
     """Accept an invitation as the user who you are already."""
     invitation = still_good(await links.accept_invitation(connection, body.token))
     if invitation["email"].lower() != person.email.lower():

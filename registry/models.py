@@ -16,6 +16,7 @@ from registry.access import (
     SignedIn,
     readable_model,
 )
+from registry.etags import unless_changed
 from registry.fields import (
     Answer,
     Body,
@@ -29,12 +30,13 @@ from registry.fields import (
     example,
     unset,
 )
-from registry.pages import Page, PageQuery, by_id
+from registry.idempotency import Once
+from registry.pages import Page, SearchQuery, by_id
 from registry.problems import ForbiddenError, no_such
 from storage import models, tenants
 from storage.rows import Connection, Row
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=Once)
 
 MetricKind = Literal["number", "boolean", "text", "object"]
 OutOfRange = Literal["flag", "reject"]
@@ -133,7 +135,7 @@ class Model(Answer):
     created_at: datetime
 
 
-class ModelQuery(PageQuery):
+class ModelQuery(SearchQuery):
     """Which models."""
 
     tenant_id: str | None = None
@@ -164,7 +166,12 @@ async def list_models(
 ) -> Row:
     """List the platform's models and those of tenants that you may see."""
     rows = await models.models(
-        connection, person.reach("model.read"), query.tenant_id, query.after(str), query.limit + 1
+        connection,
+        person.reach("model.read"),
+        query.tenant_id,
+        query.q,
+        query.after(str),
+        query.limit + 1,
     )
     return query.page(rows, by_id)
 
@@ -175,7 +182,11 @@ async def show_model(model: ReadableModel) -> Row:
     return model
 
 
-@router.patch("/{model_id}", response_model=Model)
+@router.patch(
+    "/{model_id}",
+    response_model=Model,
+    dependencies=[unless_changed("models", readable_model, Model)],
+)
 async def change_model(
     body: ModelChanges, model: ManagedModel, connection: Database, person: SignedIn
 ) -> Row:

@@ -66,6 +66,22 @@ class PageQuery(BaseModel):
         }
 
 
+class Search(BaseModel):
+    """What is searched for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str | None = Field(
+        None,
+        max_length=200,
+        description="words that it has in its id or name, in any order",
+    )
+
+
+class SearchQuery(PageQuery, Search):
+    """The parameters of a list that can be searched."""
+
+
 def cursor(key: Any) -> str:
     """The opaque form of a key."""
     return base64.urlsafe_b64encode(json.dumps(key, default=str).encode()).decode()

@@ -15,14 +15,18 @@ from registry.access import (
     ReadableLab,
     ReadablePark,
     SignedIn,
+    readable_lab,
+    readable_park,
 )
+from registry.etags import unless_changed
 from registry.fields import Answer, Body, Latitude, Longitude, Name, Slug, TimeZone, example, unset
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import no_such
 from storage import parks
 from storage.rows import Row
 
-router = APIRouter(tags=["parks and labs"])
+router = APIRouter(tags=["parks and labs"], route_class=Once)
 
 LabKind = Literal["lab", "testbed"]
 PARK: dict[str, Any] = {
@@ -125,7 +129,11 @@ async def show_park(park: ReadablePark) -> Row:
     return park
 
 
-@router.patch("/parks/{park_id}", response_model=Park)
+@router.patch(
+    "/parks/{park_id}",
+    response_model=Park,
+    dependencies=[unless_changed("parks", readable_park, Park)],
+)
 async def change_park(body: ParkChanges, park: ManagedPark, connection: Database) -> Row:
     """Change a park."""
     return await parks.change_park(connection, park["id"], body.changes())
@@ -153,7 +161,11 @@ async def show_lab(lab: ReadableLab) -> Row:
     return lab
 
 
-@router.patch("/labs/{lab_id}", response_model=Lab)
+@router.patch(
+    "/labs/{lab_id}",
+    response_model=Lab,
+    dependencies=[unless_changed("labs", readable_lab, Lab)],
+)
 async def change_lab(body: LabChanges, lab: ManagedLab, connection: Database) -> Row:
     """Change a lab."""
     return await parks.change_lab(connection, lab["id"], body.changes())

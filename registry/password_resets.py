@@ -46,7 +46,7 @@ class OtherPassword(LinkBody):
     status_code=status.HTTP_201_CREATED,
     response_model=IssuedReset,
 )
-async def create_reset(
+async def create_password_reset(
     user: ReadableUser, connection: Database, person: SignedIn, settings: AppSettings
 ) -> Row:
     """Make a link by which a user sets a password; the link made before is worthless."""
@@ -58,7 +58,7 @@ async def create_reset(
 
 
 @router.post("/password-resets/accept", status_code=status.HTTP_204_NO_CONTENT)
-async def accept(body: OtherPassword, visitor: AnyVisitor) -> None:
+async def set_password_by_link(body: OtherPassword, visitor: AnyVisitor) -> None:
     """Set a password by a link. Sessions end; an authenticator app and tokens stay."""
     async with visitor.pool.connection() as connection:
         still_good(await links.reset(connection, body.token))

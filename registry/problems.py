@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -62,6 +63,12 @@ class ConflictError(ProblemError):
     """It does not go together with what is there."""
 
     status = HTTPStatus.CONFLICT
+
+
+class PreconditionFailedError(ProblemError):
+    """The thing is not any more as the asker believes."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
 
 
 class UnprocessableError(ProblemError):
@@ -133,8 +140,16 @@ def install(app: FastAPI) -> None:
         return answer(problem.status, problem.detail, problem.errors)
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), headers=error.headers)
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of one route, and a path may have several.
+            headers["Allow"] = allowed(app, request.url.path)
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            # The framework's word for a body that Python's decoder fails on.
+            sentence = "the body is no JSON: it is not UTF-8, or nested too deep"
+            return answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+        return answer(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(psycopg.Error)
     async def database(_: Request, error: psycopg.Error) -> JSONResponse:
@@ -145,6 +160,17 @@ def install(app: FastAPI) -> None:
     async def unexpected(_: Request, __: Exception) -> JSONResponse:
         # The server logs it.
         return answer(500, "this is a fault of the platform; its log has the details")
+
+
+def allowed(app: FastAPI, path: str) -> str:
+    """The methods of a path, for the header ``Allow``: of all routes that have it."""
+    methods = {
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in operations
+    }
+    return ", ".join(sorted(methods))
 
 
 def from_validation(request: Request, error: RequestValidationError) -> ProblemError:

@@ -90,7 +90,7 @@ ProvisionedTenant = Annotated[Row, Depends(provisioned_tenant)]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=IssuedKey)
-async def create_key(
+async def create_provisioning_key(
     body: NewKey, tenant: ProvisionedTenant, connection: Database, person: SignedIn
 ) -> Row:
     """Make a key. It is shown in this answer only."""
@@ -100,7 +100,7 @@ async def create_key(
 
 
 @router.get("", response_model=Page[Key])
-async def list_keys(
+async def list_provisioning_keys(
     query: Annotated[PageQuery, Query()], tenant: ProvisionedTenant, connection: Database
 ) -> Row:
     """List a tenant's keys and how many devices each has made, without the keys themselves."""
@@ -109,7 +109,9 @@ async def list_keys(
 
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def revoke_key(key_id: int, tenant: ProvisionedTenant, connection: Database) -> None:
+async def revoke_provisioning_key(
+    key_id: int, tenant: ProvisionedTenant, connection: Database
+) -> None:
     """Make a key worthless; the devices that it made stay."""
     if not await provisioning.revoke_key(connection, tenant["id"], key_id):
         raise NotFoundError("there is no such key")

@@ -84,8 +84,10 @@ async def list_latest(
     person: SignedIn,
 ) -> Row:
     """List the newest value of each metric, of those that you may see."""
+    metric = query.after(str)
+    after = None if metric is None else (device_id, metric)
     rows = await telemetry_queries.latest(
-        connection, person.scope, device_id, query.after(str), query.limit + 1
+        connection, person.scope, [device_id], after, query.limit + 1
     )
     return query.page(rows, lambda row: row["metric"])
 

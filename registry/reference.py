@@ -59,10 +59,21 @@ REFUSALS = {
     "403": "You may see this, but not do that with it.",
     "404": "There is no such thing, or none that you may see.",
     "409": "It does not go together with what is there.",
+    "412": "It is not any more as you read it: `If-Match` does not hold.",
     "413": "The body is larger than 1 MiB, or a file than 16 MiB.",
     "422": "Some fields are not as they should be.",
     "429": "Too many tries; Retry-After says when to try again.",
     "503": "A part that is needed is away; Retry-After says when to try again.",
+}
+TAGGED = frozenset({"get", "patch"})
+ETAG = {"description": "what tells this answer from another", "schema": {"type": "string"}}
+NOT_MODIFIED = "You have it: the ETag that you sent is still the one."
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "the ETag of what you have; where it is the same, nothing is sent again",
+    "schema": {"type": "string"},
 }
 WITH_BODY = frozenset({"409", "413", "422"})
 # Who comes here has something that could be guessed, so tries are counted.
@@ -98,10 +109,22 @@ def described(app: FastAPI) -> dict[str, Any]:
         )
         document["components"]["schemas"]["Problem"] = PROBLEM
         for path, operations in document["paths"].items():
-            for operation in operations.values():
+            for method, operation in operations.items():
                 add_refusals(path, operation)
+                if method in TAGGED:
+                    add_etags(method, operation)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def add_etags(method: str, operation: dict[str, Any]) -> None:
+    """Tell that an answer has an ETag, and that one which the client has need not come again."""
+    if "200" not in operation["responses"]:
+        return
+    operation["responses"]["200"]["headers"] = {"ETag": ETAG}
+    if method == "get":
+        operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+        operation["responses"]["304"] = {"description": NOT_MODIFIED, "headers": {"ETag": ETAG}}
 
 
 def add_refusals(path: str, operation: dict[str, Any]) -> None:
@@ -113,11 +136,20 @@ def add_refusals(path: str, operation: dict[str, Any]) -> None:
             operation["responses"][status] = {"description": description, "content": content}
 
 
+def names(operation: dict[str, Any], parameter: str) -> bool:
+    """Whether the operation has the parameter."""
+    return any(each["name"] == parameter for each in operation.get("parameters", ()))
+
+
 def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     """Whether the operation can answer with the status."""
     if path.startswith("/health"):
         return status == "503" and path.endswith("ready")
-    if status in operation["responses"]:
+    if status == "412":
+        return names(operation, "If-Match")
+    if status in operation["responses"] or (
+        status == "409" and names(operation, "Idempotency-Key")
+    ):
         return True
     if status in WITH_BODY:
         return "requestBody" in operation or (status == "422" and "parameters" in operation)

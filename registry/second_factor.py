@@ -31,7 +31,7 @@ class OwnProof(Body):
     password: KnownPassword
 
 
-class Confirmation(Body):
+class FirstCode(Body):
     """A code that the app shows."""
 
     model_config = example(code="492039")
@@ -78,7 +78,9 @@ async def show_authenticator(connection: Database, person: SignedIn) -> Row:
 
 
 @router.post("/me/authenticator", status_code=status.HTTP_201_CREATED, response_model=Enrolment)
-async def enrol(body: OwnProof, connection: Database, person: SignedIn, visitor: AnyVisitor) -> Row:
+async def enrol_authenticator(
+    body: OwnProof, connection: Database, person: SignedIn, visitor: AnyVisitor
+) -> Row:
     """Enrol an authenticator app. Sign-in asks for its codes when you have confirmed one."""
     cipher = authenticator.cipher(visitor.settings)
     await prove_own(connection, visitor, person, body.password)
@@ -90,8 +92,8 @@ async def enrol(body: OwnProof, connection: Database, person: SignedIn, visitor:
 
 
 @router.post("/me/authenticator/confirm", response_model=RecoveryCodes)
-async def confirm(
-    body: Confirmation, connection: Database, person: SignedIn, settings: AppSettings
+async def confirm_authenticator(
+    body: FirstCode, connection: Database, person: SignedIn, settings: AppSettings
 ) -> Row:
     """Confirm the app with a code, and get recovery codes. From now on sign-in asks for codes."""
     row = await authenticators.authenticator(connection, person.id)
@@ -115,7 +117,7 @@ async def require_code(
 
 
 @router.post("/me/authenticator/remove", status_code=status.HTTP_204_NO_CONTENT)
-async def remove(
+async def remove_authenticator(
     body: Removal, connection: Database, person: SignedIn, visitor: AnyVisitor
 ) -> None:
     """Remove the app and its recovery codes: the password alone signs in again."""
@@ -125,7 +127,7 @@ async def remove(
 
 
 @router.delete("/users/{user_id}/authenticator", status_code=status.HTTP_204_NO_CONTENT)
-async def reset(user: ReadableUser, connection: Database, _: Administrator) -> None:
+async def reset_authenticator(user: ReadableUser, connection: Database, _: Administrator) -> None:
     """Remove the app of somebody who has lost it and the recovery codes."""
     if not await authenticators.remove(connection, user["id"]):
         raise NotFoundError("this user has no authenticator app")

@@ -7,13 +7,22 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, status
 
-from registry.access import Administrator, Database, Person, ReadableTenant, SignedIn
+from registry.access import (
+    Administrator,
+    Database,
+    Person,
+    ReadableTenant,
+    SignedIn,
+    readable_tenant,
+)
+from registry.etags import unless_changed
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
-from registry.pages import Page, PageQuery, by_id
+from registry.idempotency import Once
+from registry.pages import Page, SearchQuery, by_id
 from storage import tenants
 from storage.rows import Row
 
-router = APIRouter(prefix="/tenants", tags=["tenants"])
+router = APIRouter(prefix="/tenants", tags=["tenants"], route_class=Once)
 
 TenantKind = Literal["startup", "industry", "university", "community", "government"]
 TENANT: dict[str, Any] = {
@@ -61,7 +70,7 @@ class Tenant(Answer):
     created_at: datetime
 
 
-class TenantQuery(PageQuery):
+class TenantQuery(SearchQuery):
     """Which tenants."""
 
     park_id: str | None = None
@@ -79,7 +88,12 @@ async def list_tenants(
 ) -> Row:
     """List the tenants that you may see."""
     rows = await tenants.tenants(
-        connection, person.reach("tenant.read"), query.park_id, query.after(str), query.limit + 1
+        connection,
+        person.reach("tenant.read"),
+        query.park_id,
+        query.q,
+        query.after(str),
+        query.limit + 1,
     )
     return query.page(rows, by_id)
 
@@ -101,7 +115,11 @@ def require_may_change(person: Person, tenant: Row, fields: set[str]) -> None:
         person.require("tenant.change", tenant)
 
 
-@router.patch("/{tenant_id}", response_model=Tenant)
+@router.patch(
+    "/{tenant_id}",
+    response_model=Tenant,
+    dependencies=[unless_changed("tenants", readable_tenant, Tenant)],
+)
 async def change_tenant(
     body: TenantChanges, tenant: ReadableTenant, connection: Database, person: SignedIn
 ) -> Row:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, status
 
 from registry.access import Database, Person, SignedIn, note_actor
 from registry.fields import Answer, Body, FutureTime, Name, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import NotFoundError, no_such
 from registry.rights import Role
@@ -18,7 +19,7 @@ from registry.users import MEMBERSHIP
 from storage import people
 from storage.rows import Row
 
-router = APIRouter(tags=["identity"])
+router = APIRouter(tags=["identity"], route_class=Once)
 
 TOKEN: dict[str, Any] = {
     "id": 11,

@@ -16,12 +16,13 @@ from registry.access import (
     SignedIn,
 )
 from registry.fields import Answer, Body, Email, Name, Slug, example
-from registry.pages import Page, PageQuery, by_id
+from registry.idempotency import Once
+from registry.pages import Page, PageQuery, SearchQuery, by_id
 from registry.rights import Role
 from storage import people
 from storage.rows import Row
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=Once)
 
 USER = {"email": "maria@sunny.example", "name": "Maria Sousa"}
 MEMBERSHIP: dict[str, Any] = {
@@ -50,7 +51,7 @@ class User(Answer):
     created_at: datetime
 
 
-class UserQuery(PageQuery):
+class UserQuery(SearchQuery):
     """Which users."""
 
     email: str | None = None
@@ -119,7 +120,7 @@ async def list_users(
 ) -> Row:
     """List the users whom you may see: yourself and the people of tenants that you own."""
     rows = await people.users(
-        connection, person.viewer, query.email, query.after(int), query.limit + 1
+        connection, person.viewer, query.email, query.q, query.after(int), query.limit + 1
     )
     return query.page(rows, by_id)
 

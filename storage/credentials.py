@@ -62,10 +62,14 @@ async def valid_hashes(connection: Connection, device_id: str) -> list[str]:
     return [row["hash"] for row in rows]
 
 
-async def broker_entries(connection: Connection) -> list[tuple[str, str]]:
-    """Device id and hash of each device that may connect, one secret for each (ADR 0004)."""
-    rows = await every(connection, QUERIES["broker_entries"], {})
-    return [(row["device_id"], row["hash"]) for row in rows]
+async def broker_entries(connection: Connection) -> tuple[str, int]:
+    """The lines of the broker's password file, one for each device that may connect (ADR 0004).
+
+    Returns:
+        The lines, and how many devices were left out because the broker could not read their hash.
+    """
+    row = await only(connection, QUERIES["broker_entries"], {})
+    return row["lines"], row["malformed"]
 
 
 async def seconds_to_next_expiry(connection: Connection) -> float | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, every, first
+from storage.rows import Connection, Row, Scope, first, seen
+from storage.search import search
 
 QUERIES = queries.load("registry_devices")
-FILTERS = ("tenant_id", "park_id", "lab_id", "model_id", "stage", "tag", "q")
+FILTERS = ("ids", "tenant_id", "park_id", "lab_id", "model_id", "stage", "tag")
 
 
 async def create_device(connection: Connection, device: Row) -> bool:
@@ -25,20 +26,18 @@ async def devices(
     Args:
         connection: where.
         scope: whose.
-        filters: those of ``FILTERS`` that are set, the others None or left out.
+        filters: those of ``FILTERS``, and ``q``, that are set, the others None or left out.
         after: the id before the first one.
         limit: how many at most.
     """
     wanted = {name: filters.get(name) for name in FILTERS}
-    parameters = {**scope.parameters(), **wanted, "id": None, "after": after, "limit": limit}
-    return await every(connection, QUERIES["devices"], parameters)
+    page = {**wanted, **search(filters.get("q")), "after": after, "limit": limit}
+    return await seen(connection, QUERIES["devices"], scope, page)
 
 
 async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:
     """One device, if it is in the scope."""
-    nothing = dict.fromkeys(FILTERS)
-    parameters = {**scope.parameters(), **nothing, "id": device_id, "after": None, "limit": 1}
-    return await first(connection, QUERIES["devices"], parameters)
+    return await first(connection, QUERIES["device"], {**scope.parameters(), "id": device_id})
 
 
 async def change_device(connection: Connection, device_id: str, changes: Row) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, every, only
+from storage.rows import Connection, Row, Scope, only, planned
+from storage.search import search
 
 QUERIES = queries.load("registry_models")
 
@@ -17,17 +18,22 @@ async def create_model(connection: Connection, model: Row) -> Row:
 
 
 async def models(
-    connection: Connection, scope: Scope, tenant_id: str | None, after: str | None, limit: int
+    connection: Connection,
+    scope: Scope,
+    tenant_id: str | None,
+    q: str | None,
+    after: str | None,
+    limit: int,
 ) -> list[Row]:
-    """The models of the scope, and those of the platform, in the order of their ids."""
-    page = {"id": None, "tenant_id": tenant_id, "after": after, "limit": limit}
-    return await every(connection, QUERIES["models"], {**scope.parameters(), **page})
+    """The models of the scope and of the platform, with the words of ``q``, in order of ids."""
+    page = {"id": None, "tenant_id": tenant_id, "after": after, "limit": limit, **search(q)}
+    return await planned(connection, QUERIES["models"], {**scope.parameters(), **page})
 
 
 async def model(connection: Connection, scope: Scope, model_id: str) -> Row | None:
     """One model, if the scope may see it."""
-    page = {"id": model_id, "tenant_id": None, "after": None, "limit": 1}
-    rows = await every(connection, QUERIES["models"], {**scope.parameters(), **page})
+    page = {"id": model_id, "tenant_id": None, "after": None, "limit": 1, **search(None)}
+    rows = await planned(connection, QUERIES["models"], {**scope.parameters(), **page})
     return rows[0] if rows else None
 
 

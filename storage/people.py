@@ -7,7 +7,8 @@ from typing import Any
 
 from storage import queries
 from storage.accounts import hash_token, new_token
-from storage.rows import Connection, Row, every, first, only
+from storage.rows import Connection, Row, every, first, only, planned
+from storage.search import search
 
 QUERIES = queries.load("registry_people")
 
@@ -46,17 +47,24 @@ async def create_user(connection: Connection, user: Row) -> Row:
 
 
 async def users(
-    connection: Connection, viewer: Viewer, email: str | None, after: int | None, limit: int
+    connection: Connection,
+    viewer: Viewer,
+    email: str | None,
+    q: str | None,
+    after: int | None,
+    limit: int,
 ) -> list[Row]:
-    """The users whom the viewer may see, in the order of their numbers."""
-    page = {"id": None, "email": email, "after": after, "limit": limit}
-    return await every(connection, QUERIES["users"], {**viewer.parameters(), **page})
+    """The users whom the viewer may see, with the words of ``q``, in the order of their numbers."""
+    page = {"id": None, "email": email, "after": after, "limit": limit, **search(q)}
+    return await planned(connection, QUERIES["users"], {**viewer.parameters(), **page})
 
 
 async def user(connection: Connection, viewer: Viewer, user_id: int) -> Row | None:
     """One user, if the viewer may see him or her."""
     page: dict[str, Any] = {"id": user_id, "email": None, "after": None, "limit": 1}
-    return await first(connection, QUERIES["users"], {**viewer.parameters(), **page})
+    parameters = {**viewer.parameters(), **page, **search(None)}
+    rows = await planned(connection, QUERIES["users"], parameters)
+    return rows[0] if rows else None
 
 
 async def create_membership(connection: Connection, user_id: int, membership: Row) -> Row:

@@ -41,7 +41,17 @@ class Scope:
             "everything": self.everything,
             "tenants": list(self.tenants),
             "parks": list(self.parks),
+            "kinds": [kind for kind, _ in self.viewers],
+            "viewers": [viewer for _, viewer in self.viewers],
         }
+
+    @property
+    def viewers(self) -> list[tuple[str, str]]:
+        """Kind and viewer of each way in which the person looks, as in ``device_viewers``."""
+        if self.everything:
+            return [("platform", "")]
+        tenants = [("tenant", tenant) for tenant in self.tenants]
+        return tenants + [("park", park) for park in self.parks]
 
 
 async def first(connection: Connection, query: bytes, parameters: Row) -> Row | None:
@@ -64,3 +74,29 @@ async def only(connection: Connection, query: bytes, parameters: Row) -> Row:
 async def every(connection: Connection, query: bytes, parameters: Row) -> list[Row]:
     """All rows."""
     return await (await connection.execute(query, parameters)).fetchall()
+
+
+async def planned(connection: Connection, query: bytes, parameters: Row) -> list[Row]:
+    """All rows of a query with filters that may be null: planned anew for those that are not.
+
+    A prepared plan would have to serve every filter at once, and use the index of none.
+    """
+    return await (await connection.execute(query, parameters, prepare=False)).fetchall()
+
+
+async def seen(connection: Connection, query: bytes, scope: Scope, parameters: Row) -> list[Row]:
+    """The first rows, in the order of ids, of what the viewers of a scope see.
+
+    A person has few viewers; each has a plan of its own, from which nobody else's rows can be read.
+
+    Args:
+        connection: where.
+        query: with the parameters ``kind``, ``viewer`` and ``limit``; its rows are in order.
+        scope: whose.
+        parameters: the others.
+    """
+    rows: dict[str, Row] = {}
+    for kind, viewer in scope.viewers:
+        page = {**parameters, "kind": kind, "viewer": viewer}
+        rows |= {row["id"]: row for row in await planned(connection, query, page)}
+    return [rows[id_] for id_ in sorted(rows)[: parameters["limit"]]]

@@ -21,14 +21,28 @@ async def sees(connection: Connection, scope: Scope, device_id: str) -> bool:
 
 
 async def latest(
-    connection: Connection, scope: Scope, device_id: str, after: str | None, limit: int
+    connection: Connection,
+    scope: Scope,
+    devices: list[str],
+    after: tuple[str, str] | None,
+    limit: int,
 ) -> list[Row]:
-    """The newest reading or state of each metric that the scope may see, by the metrics' names.
+    """The newest reading or state that the scope may see of each metric of some devices.
+
+    Args:
+        connection: where.
+        scope: whose.
+        devices: which; of those that are not for the scope there is nothing.
+        after: device and metric before the first one.
+        limit: how many at most.
 
     Returns:
-        ``metric, ts, value, unit, kind, flag``; the value is a number, or the state's JSON.
+        ``device_id, metric, ts, value, unit, kind, flag`` by device and metric; the value is a
+        number, or the state's JSON.
     """
-    parameters = {**scope.parameters(), "device_id": device_id, "after": after, "limit": limit}
+    device, metric = after or (None, None)
+    page = {"after_device": device, "after_metric": metric, "limit": limit}
+    parameters = {**scope.parameters(), "devices": devices, **page}
     return await every(connection, QUERIES["latest"], parameters)
 
 

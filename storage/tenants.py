@@ -5,7 +5,8 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, every, first, only
+from storage.rows import Connection, Row, Scope, first, only, seen
+from storage.search import search
 
 QUERIES = queries.load("registry_tenants")
 
@@ -16,11 +17,16 @@ async def create_tenant(connection: Connection, tenant: Row) -> Row:
 
 
 async def tenants(
-    connection: Connection, scope: Scope, park_id: str | None, after: str | None, limit: int
+    connection: Connection,
+    scope: Scope,
+    park_id: str | None,
+    q: str | None,
+    after: str | None,
+    limit: int,
 ) -> list[Row]:
-    """The tenants of the scope in the order of their ids."""
-    parameters = {**scope.parameters(), "park_id": park_id, "after": after, "limit": limit}
-    return await every(connection, QUERIES["tenants"], parameters)
+    """The tenants of the scope, with the words of ``q``, in the order of their ids."""
+    page = {"park_id": park_id, "after": after, "limit": limit, **search(q)}
+    return await seen(connection, QUERIES["tenants"], scope, page)
 
 
 async def tenant(connection: Connection, scope: Scope, tenant_id: str) -> Row | None:

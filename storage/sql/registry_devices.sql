@@ -11,27 +11,45 @@ VALUES (%(id)s, %(tenant_id)s, %(model_id)s, %(lab_id)s, %(name)s, %(stage)s, %(
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
--- devices --
-SELECT d.*, a.last_seen, a.online, array_remove(ARRAY[l.park_id, t.park_id], NULL) AS parks
+-- device --
+SELECT d.*, a.last_seen, a.online,
+       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks
 FROM devices d
-JOIN tenants t ON t.id = d.tenant_id
-LEFT JOIN labs l ON l.id = d.lab_id
 LEFT JOIN device_activity a ON a.device_id = d.id
-WHERE (%(everything)s OR d.tenant_id = ANY(%(tenants)s)
-       OR l.park_id = ANY(%(parks)s) OR t.park_id = ANY(%(parks)s)
-       OR d.id IN (SELECT b.device_id FROM bookings b
-                   WHERE b.tenant_id = ANY(%(tenants)s) AND b.during @> now()))
-  AND (%(id)s::text IS NULL OR d.id = %(id)s)
-  AND (%(after)s::text IS NULL OR d.id > %(after)s)
-  AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
-  AND (%(park_id)s::text IS NULL OR coalesce(l.park_id, t.park_id) = %(park_id)s)
-  AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
-  AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
-  AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
-  AND (%(tag)s::text IS NULL OR %(tag)s = ANY(d.tags))
-  AND (%(q)s::text IS NULL OR strpos(lower(d.id || ' ' || d.name), lower(%(q)s)) > 0)
-ORDER BY d.id
-LIMIT %(limit)s;
+WHERE d.id = %(id)s AND EXISTS (
+    SELECT FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
+    JOIN device_viewers v ON v.kind = seer.kind AND v.viewer = seer.viewer
+    WHERE v.device_id = d.id);
+
+-- devices --
+-- A page as one viewer sees it. Planned for the values that are given: of the view only the viewer's
+-- own branches remain, each an index in the order of ids that ends at the limit.
+WITH page AS (
+    SELECT DISTINCT d.id
+    FROM device_viewers v
+    JOIN devices d ON d.id = v.device_id
+    LEFT JOIN device_search s ON s.device_id = d.id
+    WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
+      AND (%(after)s::text IS NULL OR d.id > %(after)s)
+      AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
+      AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
+      AND (%(park_id)s::text IS NULL OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
+      AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
+      AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
+      AND (%(stage)s::text IS NULL OR d.stage = %(stage)s)
+      AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
+      AND (%(longest)s::text IS NULL OR s.text LIKE %(longest)s)
+      AND (%(short)s::text IS NULL OR s.words @@ search_starts(%(short)s))
+      AND (%(long)s::text[] IS NULL OR s.text LIKE ALL(%(long)s))
+    ORDER BY d.id
+    LIMIT %(limit)s
+)
+SELECT d.*, a.last_seen, a.online,
+       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks
+FROM page
+JOIN devices d ON d.id = page.id
+LEFT JOIN device_activity a ON a.device_id = d.id
+ORDER BY d.id;
 
 -- change_device --
 UPDATE devices d

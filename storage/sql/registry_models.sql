@@ -23,12 +23,13 @@ LEFT JOIN LATERAL (
     SELECT jsonb_agg(to_jsonb(k) - 'model_id' ORDER BY k.metric) AS metrics
     FROM model_metrics k WHERE k.model_id = m.id
 ) x ON true
-LEFT JOIN tenants t ON t.id = m.tenant_id
-WHERE (m.tenant_id IS NULL OR %(everything)s
-       OR m.tenant_id = ANY(%(tenants)s) OR t.park_id = ANY(%(parks)s))
+WHERE (m.tenant_id IS NULL OR %(everything)s OR m.tenant_id = ANY(%(tenants)s)
+       OR m.tenant_id IN (SELECT id FROM tenants WHERE park_id = ANY(%(parks)s)))
   AND (%(id)s::text IS NULL OR m.id = %(id)s)
   AND (%(tenant_id)s::text IS NULL OR m.tenant_id = %(tenant_id)s)
   AND (%(after)s::text IS NULL OR m.id > %(after)s)
+  AND (%(longest)s::text IS NULL OR searched(m.id || ' ' || m.name) LIKE %(longest)s)
+  AND (%(patterns)s::text[] IS NULL OR searched(m.id || ' ' || m.name) LIKE ALL(%(patterns)s))
 ORDER BY m.id
 LIMIT %(limit)s;
 

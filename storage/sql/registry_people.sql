@@ -35,11 +35,14 @@ INSERT INTO users (email, name) VALUES (%(email)s, %(name)s) RETURNING *;
 -- users --
 -- People are seen by themselves, by administrators and by the owners of a tenant they belong to.
 SELECT u.* FROM users u
-WHERE (%(everything)s OR u.id = %(viewer)s OR EXISTS (
-           SELECT FROM memberships m WHERE m.user_id = u.id AND m.tenant_id = ANY(%(owned)s)))
+WHERE (%(everything)s OR u.id IN (
+           SELECT %(viewer)s UNION
+           SELECT m.user_id FROM memberships m WHERE m.tenant_id = ANY(%(owned)s)))
   AND (%(id)s::bigint IS NULL OR u.id = %(id)s)
   AND (%(email)s::text IS NULL OR lower(u.email) = lower(%(email)s))
   AND (%(after)s::bigint IS NULL OR u.id > %(after)s)
+  AND (%(longest)s::text IS NULL OR searched(u.email || ' ' || u.name) LIKE %(longest)s)
+  AND (%(patterns)s::text[] IS NULL OR searched(u.email || ' ' || u.name) LIKE ALL(%(patterns)s))
 ORDER BY u.id
 LIMIT %(limit)s;
 

@@ -5,17 +5,20 @@
 SELECT EXISTS (SELECT FROM sight(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s)) AS sees;
 
 -- latest --
--- The newest value is in `latest`; where the asker may see only older ones it is looked up, one
--- step into the index for each of his or her times.
+-- Of some devices. The newest value is in `latest`; where the asker may see only older ones it is
+-- looked up, one step into the index for each of his or her times.
 WITH seen AS MATERIALIZED (
-    SELECT metrics, during FROM sight(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s)
+    SELECT asked.id AS device_id, seen.metrics, seen.during
+    FROM unnest(%(devices)s::text[]) AS asked (id)
+    CROSS JOIN LATERAL sight(asked.id, %(everything)s, %(tenants)s, %(parks)s) AS seen
 )
-SELECT s.metric, newest.ts, newest.value, s.unit, s.kind, f.flag
+SELECT s.device_id, s.metric, newest.ts, newest.value, s.unit, s.kind, f.flag
 FROM series s
 LEFT JOIN latest l ON l.series_id = s.id
 CROSS JOIN LATERAL (
     SELECT range_agg(during) AS during FROM seen
-    WHERE seen.metrics IS NULL OR s.metric = ANY(seen.metrics)
+    WHERE seen.device_id = s.device_id
+      AND (seen.metrics IS NULL OR s.metric = ANY(seen.metrics))
 ) own
 CROSS JOIN LATERAL (
     SELECT l.ts, coalesce(to_jsonb(l.value), l.state) AS value WHERE l.ts <@ own.during
@@ -39,8 +42,10 @@ CROSS JOIN LATERAL (
      ORDER BY old.ts DESC LIMIT 1)
 ) newest
 LEFT JOIN flags f ON f.series_id = s.id AND f.ts = newest.ts
-WHERE s.device_id = %(device_id)s AND (%(after)s::text IS NULL OR s.metric > %(after)s)
-ORDER BY s.metric
+WHERE s.device_id = ANY(%(devices)s)
+  AND (%(after_device)s::text IS NULL
+       OR (s.device_id, s.metric) > (%(after_device)s, %(after_metric)s))
+ORDER BY s.device_id, s.metric
 LIMIT %(limit)s;
 
 -- visible_parts --

@@ -64,7 +64,7 @@ class RunningRegistry:
     def as_(self, token: str) -> Api:
         """The API in the name of a token."""
         if token not in self.clients:
-            self.clients[token] = Api(self.url, token)
+            self.clients[token] = Api(self.url, token, attempts=1)
         return self.clients[token]
 
     @property
