@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from registry.access import Database, ReadableDevice
+from registry.access import Database, ReadableDevice, SignedIn
 from registry.fields import Answer, MetricName, example
 from registry.models import MetricKind
 from registry.pages import Page, PageQuery
 from storage import telemetry_queries
-from storage.rows import Connection, Row
+from storage.rows import Connection, Row, Scope
 
 router = APIRouter(prefix="/devices/{device_id}", tags=["telemetry"])
 
@@ -77,37 +77,51 @@ class HistoryQuery(PageQuery):
 
 @router.get("/latest", response_model=Page[Latest])
 async def list_latest(
-    query: Annotated[LatestQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[LatestQuery, Query()],
+    device: ReadableDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
     """List the newest value of each metric."""
     rows = await telemetry_queries.latest(
-        connection, device["id"], query.after(str), query.limit + 1
+        connection, person.scope, device["id"], query.after(str), query.limit + 1
     )
     return query.page(rows, lambda row: row["metric"])
 
 
 @router.get("/readings", response_model=Page[Reading])
 async def list_readings(
-    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[HistoryQuery, Query()],
+    device: ReadableDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
     """List the readings of a metric, which are numbers, in the order of time."""
-    return await history("readings", query, device, connection)
+    return await history("readings", query, device, connection, person.scope)
 
 
 @router.get("/states", response_model=Page[State])
 async def list_states(
-    query: Annotated[HistoryQuery, Query()], device: ReadableDevice, connection: Database
+    query: Annotated[HistoryQuery, Query()],
+    device: ReadableDevice,
+    connection: Database,
+    person: SignedIn,
 ) -> Row:
     """List the states of a metric, which are texts and lists, in the order of time."""
-    return await history("states", query, device, connection)
+    return await history("states", query, device, connection, person.scope)
 
 
 async def history(
-    kind: Literal["readings", "states"], query: HistoryQuery, device: Row, connection: Connection
+    kind: Literal["readings", "states"],
+    query: HistoryQuery,
+    device: Row,
+    connection: Connection,
+    scope: Scope,
 ) -> Row:
     """A page of one metric's past."""
     rows = await telemetry_queries.history(
         connection,
+        scope,
         kind,
         device["id"],
         query.metric,

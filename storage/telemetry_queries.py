@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from storage import queries
-from storage.rows import Connection, Row, every, first
+from storage.rows import Connection, Row, Scope, every, first
 
 QUERIES = queries.load("registry_telemetry")
 # No reading is older, none is so young (the wire contract): bounds for a range without ends.
@@ -15,19 +15,21 @@ END = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def latest(
-    connection: Connection, device_id: str, after: str | None, limit: int
+    connection: Connection, scope: Scope, device_id: str, after: str | None, limit: int
 ) -> list[Row]:
     """The newest reading or state of each metric, by the metrics' names.
 
     Returns:
         ``metric, ts, value, unit, kind, flag``; the value is a number, or the state's JSON.
     """
-    parameters = {"device_id": device_id, "after": after, "limit": limit}
+    page = {"device_id": device_id, "after": after, "limit": limit}
+    parameters = {**scope.parameters(), **page}
     return await every(connection, QUERIES["latest"], parameters)
 
 
 async def history(
     connection: Connection,
+    scope: Scope,
     kind: Literal["readings", "states"],
     device_id: str,
     metric: str,
@@ -40,15 +42,16 @@ async def history(
 
     Returns:
         ``metric, ts, value``, and ``flag`` of readings; none for a metric that the device never
-        sent.
+        sent, or that the scope does not show.
     """
-    key = {"device_id": device_id, "metric": metric}
+    key = {**scope.parameters(), "device_id": device_id, "metric": metric}
     series = await first(connection, QUERIES["series"], key)
     if series is None:
         return []
     parameters = {
         "metric": metric,
         "series": series["id"],
+        "during": series["during"],
         "start": start or BEGINNING,
         "end": end or END,
         "after": after or BEGINNING,
