@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    agreements,
     dashboards,
     devices,
     environment,
@@ -53,6 +54,7 @@ for name, group in {
     "model": models.app,
     "user": organisations.user,
     "token": organisations.token,
+    "agreement": agreements.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
 add(DEVICES, organisations.login)

@@ -88,7 +88,7 @@ class Person:
     def scope(self) -> Scope:
         """What the person may see."""
         places = tuple(held["park_id"] for held in self.memberships if held["park_id"])
-        return Scope(self.is_admin, self.tenants(), places)
+        return Scope(self.is_admin, self.tenants(), places, self.id)
 
     @property
     def viewer(self) -> Viewer:
@@ -220,9 +220,20 @@ async def readable_user(user_id: int, connection: Database, person: SignedIn) ->
 ReadableUser = Annotated[Row, Depends(readable_user)]
 
 
-async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:
-    """The device of the path."""
+async def visible_device(device_id: str, connection: Database, person: SignedIn) -> Row:
+    """The device of the path, for those too whom an agreement lets read it."""
     return found(await devices.device(connection, person.scope, device_id), "device")
+
+
+VisibleDevice = Annotated[Row, Depends(visible_device)]
+
+
+async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:
+    """The device of the path, for those of its tenant and its park."""
+    device = await visible_device(device_id, connection, person)
+    if device["shared"]:
+        raise ForbiddenError("an agreement lets you read this device and its readings, no more")
+    return device
 
 
 ReadableDevice = Annotated[Row, Depends(readable_device)]

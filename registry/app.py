@@ -15,11 +15,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from broker.config import internal_users
 from registry import (
+    agreements,
     device_secrets,
     devices,
     health,
     metrics,
     models,
+    notices,
     parks,
     problems,
     readings,
@@ -36,17 +38,21 @@ from registry.body_limit import BodyLimit
 from registry.broker_files import Keeper
 from registry.broker_metrics import BrokerMetrics
 from registry.broker_room import Room
+from registry.periodic import repeat
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
+from storage.agreements import warn
 from storage.rows import Connection
 
 PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
 POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
+# How often it is looked which agreements end soon.
+WARN_SECONDS = 600.0
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry,
+    telemetry, agreements, notices,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -116,7 +122,9 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.room = room
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
-            async with background(*keeper.work(), publisher.run()):
+            async with background(
+                *keeper.work(), publisher.run(), repeat(pool, WARN_SECONDS, warn)
+            ):
                 yield
 
     return opened

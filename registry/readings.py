@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from registry.access import Database, ReadableDevice, SignedIn
+from registry.access import Database, SignedIn, VisibleDevice
 from registry.fields import Answer, MetricName, example
 from registry.models import MetricKind
 from registry.pages import Page, PageQuery
@@ -78,7 +78,7 @@ class HistoryQuery(PageQuery):
 @router.get("/latest", response_model=Page[Latest])
 async def list_latest(
     query: Annotated[LatestQuery, Query()],
-    device: ReadableDevice,
+    device: VisibleDevice,
     connection: Database,
     person: SignedIn,
 ) -> Row:
@@ -92,7 +92,7 @@ async def list_latest(
 @router.get("/readings", response_model=Page[Reading])
 async def list_readings(
     query: Annotated[HistoryQuery, Query()],
-    device: ReadableDevice,
+    device: VisibleDevice,
     connection: Database,
     person: SignedIn,
 ) -> Row:
@@ -103,7 +103,7 @@ async def list_readings(
 @router.get("/states", response_model=Page[State])
 async def list_states(
     query: Annotated[HistoryQuery, Query()],
-    device: ReadableDevice,
+    device: VisibleDevice,
     connection: Database,
     person: SignedIn,
 ) -> Row:

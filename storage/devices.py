@@ -9,6 +9,8 @@ from storage.rows import Connection, Row, Scope, every, first
 
 QUERIES = queries.load("registry_devices")
 FILTERS = ("tenant_id", "park_id", "lab_id", "model_id", "stage", "tag", "q")
+# What readers by an agreement are shown of what is said of a device, unless it includes that.
+UNTOLD: Row = {"tags": [], "metadata": {}, "attributes": {}}
 
 
 async def create_device(connection: Connection, device: Row) -> bool:
@@ -31,14 +33,23 @@ async def devices(
     """
     wanted = {name: filters.get(name) for name in FILTERS}
     parameters = {**scope.parameters(), **wanted, "id": None, "after": after, "limit": limit}
-    return await every(connection, QUERIES["devices"], parameters)
+    return [shown(row) for row in await every(connection, QUERIES["devices"], parameters)]
 
 
 async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:
-    """One device, if it is in the scope."""
+    """One device, if it is in the scope; ``shared`` tells that only an agreement shows it."""
     nothing = dict.fromkeys(FILTERS)
     parameters = {**scope.parameters(), **nothing, "id": device_id, "after": None, "limit": 1}
-    return await first(connection, QUERIES["devices"], parameters)
+    row = await first(connection, QUERIES["devices"], parameters)
+    return row and shown(row)
+
+
+def shown(device: Row) -> Row:
+    """What the scope may know of a device in it; ``shared`` tells that an agreement shows it."""
+    if not device["shared"]:
+        return device
+    untold = {} if device["include_metadata"] else UNTOLD
+    return {**device, **untold, "values_per_second": None}
 
 
 async def change_device(connection: Connection, device_id: str, changes: Row) -> None:

@@ -20,17 +20,22 @@ class Scope:
         tenants: the tenants in which the person has a role.
         parks: the parks in which the person has a role: with their home tenants and with the
             devices in their labs.
+        user_id: the person, who may read by agreements of his or her own; 0: nobody.
     """
 
     everything: bool = False
     tenants: tuple[str, ...] = ()
     parks: tuple[str, ...] = ()
+    user_id: int = 0
 
     def parameters(self) -> Row:
-        """The parameters by which the queries know the scope."""
+        """The parameters by which the queries know the scope.
+
+        A person is one more name among the tenants; no tenant's id has a colon.
+        """
         return {
             "everything": self.everything,
-            "tenants": list(self.tenants),
+            "tenants": [*self.tenants, f"user:{self.user_id}"],
             "parks": list(self.parks),
         }
 

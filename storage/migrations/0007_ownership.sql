@@ -10,7 +10,7 @@ RETURNS TABLE (metrics text[], during tstzmultirange) LANGUAGE sql STABLE AS $$
     FROM devices d
     JOIN tenants t ON t.id = d.tenant_id
     LEFT JOIN labs l ON l.id = d.lab_id
-    WHERE d.id = sight.device_id
+    WHERE d.id = $1
       AND (everything OR d.tenant_id = ANY(tenants) OR l.park_id = ANY(parks)
            OR t.park_id = ANY(parks))
 $$;

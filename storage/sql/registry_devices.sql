@@ -1,5 +1,5 @@
 -- Devices. They are seen by their tenant's people, by those of the park in whose lab they stand or
--- which is their tenant's home, and by administrators.
+-- which is their tenant's home, by administrators, and by those whom an agreement lets read them.
 
 -- create_device --
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
@@ -12,13 +12,18 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- devices --
-SELECT d.*, a.last_seen, a.online
+SELECT d.*, a.last_seen, a.online, NOT o.own AS shared, s.include_metadata
 FROM devices d
 JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN labs l ON l.id = d.lab_id
 LEFT JOIN device_activity a ON a.device_id = d.id
-WHERE (%(everything)s OR d.tenant_id = ANY(%(tenants)s)
-       OR l.park_id = ANY(%(parks)s) OR t.park_id = ANY(%(parks)s))
+LEFT JOIN shared_devices(%(tenants)s, %(parks)s) s ON s.device_id = d.id
+CROSS JOIN LATERAL (
+    SELECT %(everything)s OR d.tenant_id = ANY(%(tenants)s)
+           OR coalesce(l.park_id = ANY(%(parks)s), false)
+           OR coalesce(t.park_id = ANY(%(parks)s), false) AS own
+) o
+WHERE (o.own OR s.device_id IS NOT NULL)
   AND (%(id)s::text IS NULL OR d.id = %(id)s)
   AND (%(after)s::text IS NULL OR d.id > %(after)s)
   AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)

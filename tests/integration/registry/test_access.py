@@ -22,6 +22,7 @@ IDS = {
     "membership_id": "1",
     "token_id": "1",
     "secret_id": "1",
+    "agreement_id": "1",
 }
 
 
