@@ -29,6 +29,7 @@ from registry import (
     rejections,
     replay,
     telemetry,
+    tenant_sql,
     tenants,
     tokens,
     users,
@@ -43,6 +44,7 @@ from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from storage.agreements import warn
 from storage.rows import Connection
+from storage.tenant_sql import end_long_queries
 
 PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
@@ -50,9 +52,11 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # How often it is looked which agreements end soon.
 WARN_SECONDS = 600.0
+# How often it is looked for queries of tenants that run too long.
+LONG_QUERY_SECONDS = 10.0
 ROUTERS = (
     parks, tenants, users, tokens, models, devices, device_secrets, readings, rejections, replay,
-    telemetry, agreements, notices,
+    telemetry, agreements, notices, tenant_sql,
 )  # fmt: skip
 
 log = structlog.get_logger()
@@ -119,11 +123,14 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 room.counted,
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
-            app.state.room = room
+            app.state.room, app.state.settings = room, settings
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
             async with background(
-                *keeper.work(), publisher.run(), repeat(pool, WARN_SECONDS, warn)
+                *keeper.work(),
+                publisher.run(),
+                repeat(pool, WARN_SECONDS, warn),
+                repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
             ):
                 yield
 
