@@ -11,7 +11,7 @@ from registry.access import Administrator, Database, Person, ReadableTenant, Sig
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
 from registry.pages import Page, PageQuery, by_id
 from registry.problems import ForbiddenError
-from storage import tenants
+from storage import tenant_sql, tenants
 from storage.rows import Row
 
 router = APIRouter(prefix="/tenants", tags=["tenants"])
@@ -70,8 +70,10 @@ class TenantQuery(PageQuery):
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Tenant)
 async def create_tenant(body: NewTenant, connection: Database, _: Administrator) -> Row:
-    """Add a tenant."""
-    return await tenants.create_tenant(connection, body.model_dump())
+    """Add a tenant, with a role and a schema for SQL; see `sql-password`."""
+    tenant = await tenants.create_tenant(connection, body.model_dump())
+    await tenant_sql.make(connection, tenant["id"])
+    return tenant
 
 
 @router.get("", response_model=Page[Tenant])

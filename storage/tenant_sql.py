@@ -7,11 +7,16 @@ import secrets
 from psycopg import sql
 
 from storage import queries
-from storage.rows import Connection, Row, every, only
+from storage.rows import Connection, Row, every, first, only
 
 QUERIES = queries.load("registry_tenant_sql")
 # A role's own statement_timeout is an offer that it may change; what runs longer is ended.
 LONGEST_SECONDS = 60
+
+
+async def make(connection: Connection, tenant_id: str) -> None:
+    """Make the tenant's role and schema, if they are not there; they go with the tenant."""
+    await connection.execute(QUERIES["make"], {"tenant_id": tenant_id})
 
 
 async def set_password(connection: Connection, tenant_id: str) -> Row:
@@ -20,6 +25,8 @@ async def set_password(connection: Connection, tenant_id: str) -> Row:
     Returns:
         ``database, user, password``.
     """
+    # A tenant from before there was SQL for tenants has no role yet.
+    await make(connection, tenant_id)
     row = await only(connection, QUERIES["role"], {"tenant_id": tenant_id})
     password = secrets.token_urlsafe(24)
     # Hashed here, so that the password is in no log of the server.
@@ -36,7 +43,9 @@ async def set_password(connection: Connection, tenant_id: str) -> Row:
 
 async def lock(connection: Connection, tenant_id: str) -> None:
     """Let the tenant's role in no more, and end its sessions."""
-    row = await only(connection, QUERIES["role"], {"tenant_id": tenant_id})
+    row = await first(connection, QUERIES["role"], {"tenant_id": tenant_id})
+    if row is None:
+        return
     role = sql.Identifier(row["role"])
     await connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(role))
     await connection.execute(QUERIES["end_sessions"], {"role": row["role"]})

@@ -106,7 +106,9 @@ SELECT t.id::text AS reader, l.id AS lab, l.name, l.kind, p.id AS park, p.name A
 FROM tenants t, labs l
 JOIN parks p ON p.id = l.park_id;
 
--- The name of each tenant's role and schema. The row, the role and the schema live together.
+-- The name of a tenant's role and schema. The row, the role and the schema live together. The registry
+-- adds the row with the tenant; not a trigger, because many tenants in one transaction, or those
+-- that are here before this migration, would need more locks than a server has.
 CREATE TABLE sql_access (
     tenant_id  slug PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
     role       name NOT NULL UNIQUE DEFAULT 't_' || replace(gen_random_uuid()::text, '-', '')
@@ -170,15 +172,6 @@ BEGIN
 END $$;
 CREATE TRIGGER role_dropped AFTER DELETE ON sql_access
     FOR EACH ROW EXECUTE FUNCTION drop_tenant_role();
-
-CREATE FUNCTION give_sql_access() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO sql_access (tenant_id) VALUES (NEW.id);
-    RETURN NULL;
-END $$;
-CREATE TRIGGER sql_access_given AFTER INSERT ON tenants
-    FOR EACH ROW EXECUTE FUNCTION give_sql_access();
-INSERT INTO sql_access (tenant_id) SELECT id FROM tenants;
 
 -- Everybody who is connected may listen to a channel and send word on it, so the names of the
 -- channels are secrets: a tenant would hear the ids of foreign devices, and could make ingest

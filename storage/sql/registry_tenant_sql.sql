@@ -1,5 +1,9 @@
 -- The roles by which tenants read with SQL.
 
+-- make --
+-- Triggers make the role and its schema.
+INSERT INTO sql_access (tenant_id) VALUES (%(tenant_id)s) ON CONFLICT DO NOTHING;
+
 -- role --
 SELECT role::text, current_database()::text AS database FROM sql_access
 WHERE tenant_id = %(tenant_id)s;

@@ -29,6 +29,7 @@ TEXT, NUMBER = "qqx", 987654.25
 DATA = """
 INSERT INTO tenants (id, name, kind) VALUES
     ('giver', 'qqx Giver', 'startup'), ('qqx-foreign', 'qqx', 'startup');
+INSERT INTO sql_access (tenant_id) SELECT id FROM tenants;
 INSERT INTO users (email, name) VALUES ('qqx@example.org', 'qqx');
 INSERT INTO memberships (user_id, role, tenant_id)
     SELECT id, 'tenant-owner', 'qqx-foreign' FROM users WHERE name = 'qqx';
@@ -327,6 +328,16 @@ def test_a_role_and_its_schema_are_made_and_dropped_with_the_tenant(
         assert found.fetchall() == []
     with pytest.raises(psycopg.OperationalError):
         sunny.execute("SELECT 1")
+
+
+def test_a_tenant_that_the_api_adds_has_a_role_that_cannot_log_in_yet(
+    registry: RunningRegistry, connection: psycopg.Connection
+) -> None:
+    registry.admin.post("tenants", {"id": "new", "name": "New", "kind": "startup"})
+    found = connection.execute(
+        "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [role_of(connection, "new")]
+    )
+    assert found.fetchall() == [(False,)]
 
 
 def test_a_tenant_has_five_connections(sunny: Tenant, database_url: str) -> None:
