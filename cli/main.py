@@ -21,6 +21,7 @@ from cli import (
     rejections,
     replay,
     simulate,
+    sql_access,
 )
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 dashboards_app = typer.Typer(help="Grafana's dashboards, from code.", no_args_is_help=True)
 dashboards_app.command()(dashboards.render)
+organisations.tenant.command()(sql_access.sql_access)
 
 PLATFORM = "The platform on this machine"
 DEVICES = "Devices and organisations"

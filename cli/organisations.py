@@ -147,30 +147,6 @@ def set_tenant(
         asking.show(api.patch(path("tenants", tenant_id), changes), as_json=False)
 
 
-@tenant.command()
-def sql_access(
-    tenant_id: Id,
-    lock: Annotated[bool, typer.Option("--lock", help="Let nobody in any more instead.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Let the tenant's programs read with SQL by a new password, shown once; the old one ends.
-
-    Example: technopark tenant sql-access sunny
-    """
-    where = path("tenants", tenant_id, "sql-password")
-    with asking.asking() as api:
-        if lock:
-            api.delete(where)
-            asking.say("locked")
-            return
-        access = api.post(where)
-    if as_json:
-        asking.show(access, as_json=True)
-        return
-    url = "postgresql://{user}:{password}@{host}:{port}/{database}".format(**access)
-    asking.say(f"Shown only this once:\n\n  psql '{url}'")
-
-
 @user.command("add")
 def add_user(
     email: Annotated[str, typer.Argument(help="The person's e-mail address.")], name: Name

@@ -221,6 +221,10 @@ END $$;
 REVOKE SELECT ON pg_stat_activity, pg_locks FROM PUBLIC;
 GRANT SELECT ON pg_stat_activity, pg_locks TO pg_monitor;
 REVOKE EXECUTE ON FUNCTION pg_stat_get_activity, pg_lock_status FROM PUBLIC;
+-- By these everybody may fill the disk.
+REVOKE EXECUTE ON FUNCTION lo_creat, lo_create, lo_from_bytea FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text, boolean),
+    pg_logical_emit_message(boolean, text, bytea, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pg_stat_get_activity, pg_lock_status TO pg_monitor;
 -- TimescaleDB looks its schemas up in the name of whoever asks, so their USAGE has to stay.
 REVOKE SELECT ON ALL TABLES IN SCHEMA _timescaledb_catalog, _timescaledb_config,

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
 from cli.api import ApiError
-from cli.organisations import tenant as tenant_app
+from cli.main import app
 from storage import tenant_sql
 from storage.rows import Connection
 from tests.integration.registry.conftest import RunningRegistry, World
@@ -245,6 +245,9 @@ def test_a_tenant_makes_nothing_and_locks_nothing(sunny: Tenant) -> None:
         "DELETE FROM telemetry",
         "LOCK TABLE devices IN ACCESS EXCLUSIVE MODE",
         "SELECT pg_advisory_lock(1)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT pg_logical_emit_message(false, 'x', 'x')",
         "SELECT * FROM public.sight('sunny-1', true, '{}', '{}')",
         "SET temp_file_limit = -1",
         "SET ROLE technopark",
@@ -381,7 +384,7 @@ def test_a_password_is_shown_once_replaced_by_the_next_and_taken_away_by_a_lock(
     monkeypatch.setenv("TECHNOPARK_TOKEN", world.tokens["owner"])
 
     def run(*words: str) -> str:
-        result = CliRunner().invoke(tenant_app, ["sql-access", "sunny", *words])
+        result = CliRunner().invoke(app, ["tenant", "sql-access", "sunny", *words])
         assert result.exit_code == 0, result.output
         return result.output
 
