@@ -249,8 +249,8 @@ BEGIN
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', routine);
     END LOOP;
-    -- The database that every cluster has beside the platform's.
+    -- The databases that every cluster has beside the platform's.
     IF has_database_privilege('public', 'postgres', 'CONNECT') THEN
-        REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
+        REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC;
     END IF;
 END $$;

@@ -165,9 +165,10 @@ def test_a_tenant_makes_nothing_and_locks_nothing(sunny: Tenant) -> None:
             sunny.execute(statement.encode())
 
 
-def test_a_tenant_reaches_no_other_database(sunny: Tenant) -> None:
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_a_tenant_reaches_no_other_database(sunny: Tenant, database: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
-        psycopg.connect(make_conninfo(sunny.info.dsn, password="known", dbname="postgres"))
+        psycopg.connect(make_conninfo(sunny.info.dsn, password="known", dbname=database))
 
 
 def test_no_word_of_the_platform_reaches_a_tenant(
