@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import (
+    agreements,
     audit,
     bookings,
     bulk,
@@ -28,6 +29,7 @@ from cli import (
     rejections,
     replay,
     simulate,
+    sql_access,
     tail,
     transfers,
 )
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 dashboards_app = typer.Typer(help="Grafana's dashboards, from code.", no_args_is_help=True)
 dashboards_app.command()(dashboards.render)
+organisations.tenant.command()(sql_access.sql_access)
 
 PLATFORM = "The platform on this machine"
 DEVICES = "Devices and organisations"
@@ -70,6 +73,7 @@ for name, group in {
     "token": identity.token,
     "transfer": transfers.app,
     "booking": bookings.app,
+    "agreement": agreements.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
 organisations.tenant.command()(holdings.holdings)

@@ -76,7 +76,7 @@ class Writer:
                 self.metrics.database_reconnects.inc()
             self._connected_before = True
         if not self._listening:
-            self._connection.execute("LISTEN rules")
+            self._connection.execute("SELECT listen_to('rules')")
             self._listening = True
             # What changed while nobody listened is not known.
             self.known.forget()

@@ -7,7 +7,7 @@ annotated type, such as ``ManagedDevice``, made by ``permitted``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -98,8 +98,8 @@ class Person:
     token_id: int | None = None
 
     def reach(self, action: Action) -> Scope:
-        """Where the person may do this."""
-        return reach(self.memberships, action)
+        """Where the person may do this; what agreements give is the reader's, not a role's."""
+        return replace(reach(self.memberships, action), user_id=self.id)
 
     def may(self, action: Action, thing: Row) -> bool:
         """Whether the person may do this with a thing.
@@ -274,9 +274,20 @@ async def readable_membership(
 ManagedMembership = Annotated[Row, Depends(permitted("membership.give", readable_membership))]
 
 
-async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:
-    """The device of the path."""
+async def visible_device(device_id: str, connection: Database, person: SignedIn) -> Row:
+    """The device of the path, for those too whom an agreement lets read it."""
     return found(await devices.device(connection, person.scope, device_id), "device")
+
+
+VisibleDevice = Annotated[Row, Depends(visible_device)]
+
+
+async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:
+    """The device of the path, for those of its tenant and its park."""
+    device = await visible_device(device_id, connection, person)
+    if device["shared"]:
+        raise ForbiddenError("an agreement lets you read this device and its readings, no more")
+    return device
 
 
 managed_device = permitted("device.change", readable_device)

@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from broker.config import internal_users
 from registry import (
+    agreements,
     audit,
     bookings,
     claims,
@@ -32,6 +33,7 @@ from registry import (
     latest,
     metrics,
     models,
+    notices,
     parks,
     password_resets,
     passwords,
@@ -46,6 +48,7 @@ from registry import (
     second_factor,
     sessions,
     telemetry,
+    tenant_sql,
     tenants,
     tokens,
     transfers,
@@ -60,10 +63,13 @@ from registry.etags import ETags
 from registry.links import PAGE
 from registry.origin import KnownOrigin
 from registry.password_hashing import Hasher
+from registry.periodic import repeat
 from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
 from registry.tries import Tries
+from storage.agreements import warn
 from storage.rows import Connection
+from storage.tenant_sql import end_long_queries
 
 PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
@@ -74,8 +80,12 @@ ROUTERS = (
     devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets,
+    password_resets, agreements, notices, tenant_sql,
 )  # fmt: skip
+# How often it is looked which agreements end soon.
+WARN_SECONDS = 600.0
+# How often it is looked for queries of tenants that run too long.
+LONG_QUERY_SECONDS = 10.0
 
 log = structlog.get_logger()
 
@@ -178,7 +188,12 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
-            async with background(*keeper.work(), publisher.run()):
+            async with background(
+                *keeper.work(),
+                publisher.run(),
+                repeat(pool, WARN_SECONDS, warn),
+                repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
+            ):
                 yield
 
     return opened

@@ -91,7 +91,7 @@ class Keeper:
                 async with await psycopg.AsyncConnection.connect(
                     self._database_url, autocommit=True
                 ) as connection:
-                    await connection.execute("LISTEN credentials")
+                    await connection.execute("SELECT listen_to('credentials')")
                     # What happened until now nobody told us.
                     self._changed.set()
                     async for _ in connection.notifies():

@@ -17,8 +17,8 @@ from registry.access import (
     Database,
     ManagedDevice,
     Person,
-    ReadableDevice,
     SignedIn,
+    VisibleDevice,
     readable_device,
 )
 from registry.etags import unless_changed
@@ -227,7 +227,7 @@ async def list_devices(
 
 
 @router.get("/{device_id}", response_model=Device)
-async def show_device(device: ReadableDevice) -> Row:
+async def show_device(device: VisibleDevice) -> Row:
     """Show a device."""
     return device
 

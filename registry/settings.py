@@ -23,6 +23,8 @@ class Settings(LogSettings):
     registry_port: int = Field(9463, ge=1, le=65535, description="for /metrics")
     database_url: SecretStr = Field(description="PostgreSQL URL of the platform's database")
     database_connections: int = Field(10, ge=2, le=100, description="held open at most")
+    sql_host: str | None = Field(None, description="where tenants' programs find the database")
+    sql_port: int | None = Field(None, ge=1, le=65535, description="and on which port")
     broker_host: str = Field("127.0.0.1", description="where the broker listens")
     broker_port: int = Field(1883, ge=1, le=65535, description="the broker's plain MQTT port")
     broker_folder: Path = Field(description="with the broker's password file and mosquitto.pid")

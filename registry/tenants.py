@@ -19,7 +19,7 @@ from registry.etags import unless_changed
 from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
 from registry.idempotency import Once
 from registry.pages import Page, SearchQuery, by_id
-from storage import tenants
+from storage import tenant_sql, tenants
 from storage.rows import Row
 
 router = APIRouter(prefix="/tenants", tags=["tenants"], route_class=Once)
@@ -78,8 +78,10 @@ class TenantQuery(SearchQuery):
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Tenant)
 async def create_tenant(body: NewTenant, connection: Database, _: Administrator) -> Row:
-    """Add a tenant."""
-    return await tenants.create_tenant(connection, body.model_dump())
+    """Add a tenant, with a role and a schema for SQL; see `sql-password`."""
+    tenant = await tenants.create_tenant(connection, body.model_dump())
+    await tenant_sql.make(connection, tenant["id"])
+    return tenant
 
 
 @router.get("", response_model=Page[Tenant])

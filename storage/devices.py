@@ -10,6 +10,8 @@ from storage.search import search
 
 QUERIES = queries.load("registry_devices")
 FILTERS = ("ids", "tenant_id", "park_id", "lab_id", "model_id", "stage", "tag")
+# What readers by an agreement are shown of what is said of a device, unless it includes that.
+UNTOLD: Row = {"tags": [], "metadata": {}, "attributes": {}}
 
 
 async def create_device(connection: Connection, device: Row) -> bool:
@@ -32,12 +34,23 @@ async def devices(
     """
     wanted = {name: filters.get(name) for name in FILTERS}
     page = {**wanted, **search(filters.get("q")), "after": after, "limit": limit}
-    return await seen(connection, QUERIES["devices"], scope, page)
+    found = await seen(connection, QUERIES["devices"], scope, {**scope.parameters(), **page})
+    return [shown(row) for row in found]
 
 
 async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:
-    """One device, if it is in the scope."""
-    return await first(connection, QUERIES["device"], {**scope.parameters(), "id": device_id})
+    """One device, if it is in the scope; ``shared`` tells that only an agreement shows it."""
+    parameters = {**scope.parameters(), "id": device_id}
+    row = await first(connection, QUERIES["device"], parameters)
+    return row and shown(row)
+
+
+def shown(device: Row) -> Row:
+    """What the scope may know of a device in it; ``shared`` tells that an agreement shows it."""
+    if not device["shared"]:
+        return device
+    untold = {} if device["include_metadata"] else UNTOLD
+    return {**device, **untold, "values_per_second": None}
 
 
 async def change_device(connection: Connection, device_id: str, changes: Row) -> None:

@@ -20,11 +20,13 @@ class Scope:
         tenants: the tenants in which the person has a role.
         parks: the parks in which the person has a role: with their home tenants and with the
             devices in their labs.
+        user_id: the person, who may read by agreements of his or her own; 0: nobody.
     """
 
     everything: bool = False
     tenants: tuple[str, ...] = ()
     parks: tuple[str, ...] = ()
+    user_id: int = 0
 
     def covers(self, thing: Row) -> bool:
         """Whether a thing is in the scope, by its ``tenant_id``, ``park_id`` and ``parks``."""
@@ -39,7 +41,7 @@ class Scope:
         """The parameters by which the queries know the scope."""
         return {
             "everything": self.everything,
-            "tenants": list(self.tenants),
+            "tenants": [*self.tenants, *self.person],
             "parks": list(self.parks),
             "kinds": [kind for kind, _ in self.viewers],
             "viewers": [viewer for _, viewer in self.viewers],
@@ -50,8 +52,13 @@ class Scope:
         """Kind and viewer of each way in which the person looks, as in ``device_viewers``."""
         if self.everything:
             return [("platform", "")]
-        tenants = [("tenant", tenant) for tenant in self.tenants]
+        tenants = [("tenant", tenant) for tenant in (*self.tenants, *self.person)]
         return tenants + [("park", park) for park in self.parks]
+
+    @property
+    def person(self) -> tuple[str, ...]:
+        """The person as one more name among the tenants; no tenant's id has a colon."""
+        return (f"user:{self.user_id}",) if self.user_id else ()
 
 
 async def first(connection: Connection, query: bytes, parameters: Row) -> Row | None:

@@ -13,6 +13,50 @@ class Acceptance(TypedDict):
     password: str
 
 
+class Agreement(TypedDict):
+    """An agreement and its state at this moment.
+
+    ``warning`` is null, but for the last 30 days of an agreement.
+    """
+
+    id: int
+    tenant_id: str
+    reader_tenant_id: str | None
+    reader_park_id: str | None
+    reader_email: str | None
+    device_ids: list[str] | None
+    tags: list[str] | None
+    model_ids: list[str] | None
+    metrics: list[str] | None
+    include_metadata: bool
+    message: str
+    first_day: str
+    last_day: str
+    history_from: str
+    state: Literal[
+        "offered", "accepted", "running", "ending", "ended", "refused", "withdrawn", "revoked"
+    ]
+    warning: str | None
+    starts_at: str
+    ends_at: str
+    created_at: str
+    decided_at: str | None
+
+
+class AgreementChanges(TypedDict):
+    """What is to be another; the rest stays. Only while it is offered."""
+
+    device_ids: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    model_ids: NotRequired[list[str] | None]
+    metrics: NotRequired[list[str] | None]
+    include_metadata: NotRequired[bool]
+    message: NotRequired[str]
+    first_day: NotRequired[str]
+    last_day: NotRequired[str]
+    history_from: NotRequired[str]
+
+
 class Authenticator(TypedDict):
     """Whether you have an authenticator app, and how many recovery codes are left."""
 
@@ -442,6 +486,30 @@ class ModelChanges(TypedDict):
     metrics: NotRequired[list[Metric]]
 
 
+class NewAgreement(TypedDict):
+    """An offer to one reader: a tenant, a park, or the person who has an e-mail address.
+
+    It is about the devices that are named, have one of the tags or are of one of the models; where
+    all three are null, about every device. Without ``metrics`` it is about all of them. Days are
+    those of the tenant's home park, the last one included; the first is today if it is left out.
+    Readings are shown from the first day on, or from ``history_from``.
+    """
+
+    tenant_id: str
+    reader_tenant_id: NotRequired[str | None]
+    reader_park_id: NotRequired[str | None]
+    reader_email: NotRequired[str | None]
+    device_ids: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    model_ids: NotRequired[list[str] | None]
+    metrics: NotRequired[list[str] | None]
+    include_metadata: NotRequired[bool]
+    message: NotRequired[str]
+    first_day: NotRequired[str | None]
+    last_day: str
+    history_from: NotRequired[str | None]
+
+
 NewBooking = TypedDict(
     "NewBooking",
     {
@@ -592,6 +660,20 @@ class NewUser(TypedDict):
 
     email: str
     name: str
+
+
+class Notice(TypedDict):
+    """A warning that an agreement ends in at most so many days."""
+
+    id: int
+    agreement_id: int
+    days: int
+    tenant_id: str
+    reader_tenant_id: str | None
+    reader_park_id: str | None
+    reader_email: str | None
+    last_day: str
+    created_at: str
 
 
 class OfferedDevice(TypedDict):
@@ -793,6 +875,19 @@ class SignInToken(TypedDict):
         list[Literal["read", "devices:write", "organisations:write", "people:write"]] | None
     ]
     expires_at: NotRequired[str | None]
+
+
+class SqlAccess(TypedDict):
+    """Where and as whom the tenant's programs log in: keep it now, nobody can show it again.
+
+    The views are in the schema that is called like the user.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
 
 
 class State(TypedDict):

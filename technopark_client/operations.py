@@ -130,7 +130,7 @@ class Operations(Http):
         return cast("m.Lab", self.patch(path("labs", lab_id), body, if_match))
 
     def create_tenant(self, body: m.NewTenant) -> m.Tenant:
-        """Add a tenant."""
+        """Add a tenant, with a role and a schema for SQL; see `sql-password`."""
         return cast("m.Tenant", self.post(path("tenants"), body))
 
     def list_tenants(
@@ -532,3 +532,65 @@ class Operations(Http):
     def set_password_by_link(self, body: m.OtherPassword) -> None:
         """Set a password by a link. Sessions end; an authenticator app and tokens stay."""
         self.post(path("password-resets", "accept"), body)
+
+    def offer_agreement(self, body: m.NewAgreement) -> m.Agreement:
+        """Offer to let others read devices of a tenant that you own."""
+        return cast("m.Agreement", self.post(path("agreements"), body))
+
+    def list_agreements(
+        self,
+        *,
+        tenant_id: str | None = None,
+        reader_tenant_id: str | None = None,
+        reader_park_id: str | None = None,
+        state: str | None = None,
+    ) -> Iterator[m.Agreement]:
+        """List the agreements of your tenants and parks, on either side, and those offered to you."""
+        return cast(
+            "Iterator[m.Agreement]",
+            self.items(
+                path("agreements"),
+                tenant_id=tenant_id,
+                reader_tenant_id=reader_tenant_id,
+                reader_park_id=reader_park_id,
+                state=state,
+            ),
+        )
+
+    def show_agreement(self, agreement_id: int) -> m.Agreement:
+        """Show an agreement."""
+        return cast("m.Agreement", self.get(path("agreements", agreement_id)))
+
+    def change_agreement(self, agreement_id: int, body: m.AgreementChanges) -> m.Agreement:
+        """Change an offer. What was accepted stays as it is: revoke it and offer another."""
+        return cast("m.Agreement", self.patch(path("agreements", agreement_id), body))
+
+    def accept_agreement(self, agreement_id: int) -> m.Agreement:
+        """Accept an offer."""
+        return cast("m.Agreement", self.post(path("agreements", agreement_id, "accept")))
+
+    def refuse_agreement(self, agreement_id: int) -> m.Agreement:
+        """Refuse an offer."""
+        return cast("m.Agreement", self.post(path("agreements", agreement_id, "refuse")))
+
+    def withdraw_agreement(self, agreement_id: int) -> m.Agreement:
+        """Take an offer back that was not accepted yet."""
+        return cast("m.Agreement", self.post(path("agreements", agreement_id, "withdraw")))
+
+    def revoke_agreement(self, agreement_id: int) -> m.Agreement:
+        """End an agreement that was accepted, at once."""
+        return cast("m.Agreement", self.post(path("agreements", agreement_id, "revoke")))
+
+    def list_notices(
+        self,
+    ) -> Iterator[m.Notice]:
+        """List the warnings before the ends of your agreements, the newest first."""
+        return cast("Iterator[m.Notice]", self.items(path("notices")))
+
+    def set_sql_password(self, tenant_id: str) -> m.SqlAccess:
+        """Let the tenant's programs read with SQL by a new password. The one before ends."""
+        return cast("m.SqlAccess", self.post(path("tenants", tenant_id, "sql-password")))
+
+    def lock_sql(self, tenant_id: str) -> None:
+        """Let nobody of the tenant read with SQL any more, and end the sessions."""
+        self.delete(path("tenants", tenant_id, "sql-password"))

@@ -28,6 +28,23 @@ settings.load_profile("technopark")
 ROOT = Path(__file__).parent.parent
 
 
+# Roles belong to the whole server: those of the tenants stay behind when a database is dropped.
+DROP_TENANT_ROLES = """
+DO $$
+DECLARE
+    role name;
+BEGIN
+    FOR role IN
+        SELECT rolname FROM pg_roles r
+        WHERE rolname ~ '^t_[0-9a-f]{32}$' AND NOT EXISTS (
+            SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid)
+    LOOP
+        EXECUTE format('DROP ROLE %I', role);
+    END LOOP;
+END $$
+"""
+
+
 @pytest.fixture(scope="session")
 def runtime_tree() -> Path:
     """The private runtime of this checkout, which `make test` has built before."""
@@ -83,6 +100,7 @@ def cloned(server: str, template: str) -> Iterator[str]:
         )
         yield server.replace("/postgres", f"/{name}")
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(DROP_TENANT_ROLES)
 
 
 @pytest.fixture

@@ -54,7 +54,29 @@ SELECT 'tenant', tenant_id::text, id FROM devices
 UNION ALL
 SELECT 'park', home_park_id::text, id FROM devices
 UNION ALL
-SELECT 'park', lab_park_id::text, id FROM devices;
+SELECT 'park', lab_park_id::text, id FROM devices
+UNION ALL
+SELECT 'tenant', tenant_id::text, device_id FROM bookings WHERE during @> now()
+UNION ALL
+SELECT 'tenant', reader, device_id FROM agreement_devices
+UNION ALL
+SELECT 'park', reader_park_id::text, device_id FROM agreement_devices;
+
+-- How a scope sees a device that it sees: whether only agreements show it, and whether they show
+-- what is said of it too.
+CREATE FUNCTION shown_by_agreement(device devices, everything boolean, tenants text[], parks text[],
+                                   OUT shared boolean, OUT include_metadata boolean)
+LANGUAGE sql STABLE AS $$
+    SELECT NOT (everything OR device.tenant_id = ANY(tenants)
+                OR coalesce(device.home_park_id = ANY(parks), false)
+                OR coalesce(device.lab_park_id = ANY(parks), false)
+                OR EXISTS (SELECT FROM bookings b
+                           WHERE b.device_id = device.id AND b.tenant_id = ANY(tenants)
+                             AND b.during @> now())),
+           (SELECT bool_or(a.include_metadata) FROM agreement_devices a
+            WHERE a.device_id = device.id
+              AND (a.reader = ANY(tenants) OR a.reader_park_id = ANY(parks)))
+$$;
 
 CREATE VIEW tenant_viewers AS
 SELECT 'platform' AS kind, '' AS viewer, id AS tenant_id FROM tenants

@@ -1,5 +1,6 @@
 -- Devices. They are seen by their tenant's people, by those of the park in whose lab they stand or
--- which is their tenant's home, by those of the tenant whose slot runs, and by administrators.
+-- which is their tenant's home, by administrators, by those who have booked them as long as the slot
+-- runs, and by those whom an agreement lets read them: `device_viewers`.
 
 -- create_device --
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
@@ -13,8 +14,9 @@ RETURNING id;
 
 -- device --
 SELECT d.*, a.last_seen, a.online,
-       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks
+       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks, how.*
 FROM devices d
+CROSS JOIN LATERAL shown_by_agreement(d, %(everything)s, %(tenants)s, %(parks)s) AS how
 LEFT JOIN device_activity a ON a.device_id = d.id
 WHERE d.id = %(id)s AND EXISTS (
     SELECT FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
@@ -45,9 +47,10 @@ WITH page AS (
     LIMIT %(limit)s
 )
 SELECT d.*, a.last_seen, a.online,
-       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks
+       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks, how.*
 FROM page
 JOIN devices d ON d.id = page.id
+CROSS JOIN LATERAL shown_by_agreement(d, %(everything)s, %(tenants)s, %(parks)s) AS how
 LEFT JOIN device_activity a ON a.device_id = d.id
 ORDER BY d.id;
 

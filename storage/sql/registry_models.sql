@@ -1,4 +1,5 @@
--- Models: those without a tenant are offered to everybody.
+-- Models: those without a tenant are offered to everybody. A reader by an agreement sees those of the
+-- devices, with the metrics that it shows.
 
 -- create_model --
 WITH added AS (
@@ -19,12 +20,18 @@ SELECT *, %(metrics)s AS metrics FROM added;
 -- models --
 SELECT m.*, t.park_id, coalesce(x.metrics, '[]') AS metrics
 FROM models m
+CROSS JOIN LATERAL (SELECT (SELECT park_id FROM tenants WHERE id = m.tenant_id) AS park_id) t
+LEFT JOIN shared_models(%(tenants)s, %(parks)s) s ON s.model_id = m.id
+CROSS JOIN LATERAL (
+    SELECT m.tenant_id IS NULL OR %(everything)s OR m.tenant_id = ANY(%(tenants)s)
+           OR coalesce(t.park_id = ANY(%(parks)s), false) AS own
+) o
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(to_jsonb(k) - 'model_id' ORDER BY k.metric) AS metrics
-    FROM model_metrics k WHERE k.model_id = m.id
+    FROM model_metrics k
+    WHERE k.model_id = m.id AND (o.own OR s.metrics IS NULL OR k.metric = ANY(s.metrics))
 ) x ON true
-WHERE (m.tenant_id IS NULL OR %(everything)s OR m.tenant_id = ANY(%(tenants)s)
-       OR m.tenant_id IN (SELECT id FROM tenants WHERE park_id = ANY(%(parks)s)))
+WHERE (o.own OR s.model_id IS NOT NULL)
   AND (%(id)s::text IS NULL OR m.id = %(id)s)
   AND (%(tenant_id)s::text IS NULL OR m.tenant_id = %(tenant_id)s)
   AND (%(after)s::text IS NULL OR m.id > %(after)s)

@@ -220,7 +220,7 @@ def test_an_update_that_changes_no_rule_makes_nobody_forget(
     store(writer, message({"t": 1}))
     connection.execute("UPDATE devices SET name = 'New', model_id = NULL, values_per_second = NULL")
     connection.execute("UPDATE tenants SET values_per_second = NULL")
-    connection.execute("SELECT pg_notify('rules', 'another')")
+    connection.execute("SELECT send_word('rules', 'another')")
     until_heard(writer)
     assert writer.known.generation == 2  # the first was the new connection
     assert list(writer.known.series) == ["dev-a"]

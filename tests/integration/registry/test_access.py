@@ -30,6 +30,7 @@ IDS = {
     "key_id": "1",
     "transfer_id": "1",
     "booking_id": "1",
+    "agreement_id": "1",
 }
 
 
