@@ -66,7 +66,6 @@ ORDER BY start;
 WITH page AS (
     SELECT ts, value FROM readings
     WHERE series_id = %(series)s AND ts > %(after)s AND ts >= %(start)s AND ts < %(end)s
-    AND ts <@ %(during)s::tstzmultirange
     ORDER BY ts
     LIMIT %(limit)s
 )
@@ -79,6 +78,5 @@ ORDER BY page.ts;
 -- states --
 SELECT %(metric)s AS metric, ts, value FROM states
 WHERE series_id = %(series)s AND ts > %(after)s AND ts >= %(start)s AND ts < %(end)s
-  AND ts <@ %(during)s::tstzmultirange
 ORDER BY ts
 LIMIT %(limit)s;
