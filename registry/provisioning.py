@@ -121,6 +121,8 @@ async def make(connection: Connection, key: Row, body: Introduction) -> str:
         "tags": key["tags"],
         "metadata": {"serial": body.serial},
         "values_per_second": None,
+        "latitude": None,
+        "longitude": None,
     }
     if not await devices.create_device(connection, device):
         sentence = "this device id is taken: send an `id` of its own"

@@ -16,7 +16,7 @@ from broker.topics import Channel
 from registry.access import Database, SignedIn
 from registry.fields import Answer, example
 from registry.pages import Page, PageQuery
-from registry.sight import SeenDevice
+from registry.sight import HeldDevice
 from storage import rejections
 from storage.rejections import Filter
 from storage.rows import Row
@@ -165,7 +165,7 @@ class SummaryQuery(BaseModel):
 @router.get("/devices/{device_id}/rejections", response_model=Page[Rejection])
 async def list_rejections(
     query: Annotated[RejectionQuery, Query()],
-    device_id: SeenDevice,
+    device_id: HeldDevice,
     connection: Database,
     person: SignedIn,
 ) -> Row:

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from registry.access import Database, SignedIn
-from registry.problems import NotFoundError
+from registry.problems import ForbiddenError, NotFoundError
 from storage import telemetry_queries
 
 
@@ -23,3 +23,13 @@ async def seen_device(device_id: str, connection: Database, person: SignedIn) ->
 
 
 SeenDevice = Annotated[str, Depends(seen_device)]
+
+
+async def held_device(device_id: SeenDevice, connection: Database, person: SignedIn) -> str:
+    """The id of the path, for those of whom a time of the device is or was, not just shown."""
+    if not await telemetry_queries.holds(connection, person.scope, device_id):
+        raise ForbiddenError("an agreement lets you read this device and its readings, no more")
+    return device_id
+
+
+HeldDevice = Annotated[str, Depends(held_device)]

@@ -20,6 +20,12 @@ async def sees(connection: Connection, scope: Scope, device_id: str) -> bool:
     return bool((await only(connection, QUERIES["sees"], parameters))["sees"])
 
 
+async def holds(connection: Connection, scope: Scope, device_id: str) -> bool:
+    """Whether any time of the device is the scope's own, not only shown by an agreement."""
+    parameters = {**scope.parameters(), "device_id": device_id}
+    return bool((await only(connection, QUERIES["holds"], parameters))["holds"])
+
+
 async def latest(
     connection: Connection,
     scope: Scope,

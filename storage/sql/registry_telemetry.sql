@@ -4,6 +4,10 @@
 -- Whether there is anything of the device for the asker.
 SELECT EXISTS (SELECT FROM sight(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s)) AS sees;
 
+-- holds --
+-- Whether any time of the device is the asker's own.
+SELECT held(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s) IS NOT NULL AS holds;
+
 -- latest --
 -- Of some devices. The newest value is in `latest`; where the asker may see only older ones it is
 -- looked up, one step into the index for each of his or her times.

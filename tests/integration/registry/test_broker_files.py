@@ -232,7 +232,7 @@ def test_the_registry_stops_also_while_credentials_change(
 
     def change() -> None:
         while not stopping.is_set():
-            connection.execute("NOTIFY credentials")
+            connection.execute("SELECT send_word('credentials', '')")
 
     for _ in range(5):
         stopping.clear()

@@ -138,7 +138,7 @@ def test_the_platforms_own_users_come_in_while_the_broker_is_full_also_after_it_
     with psycopg.connect(database_url) as hindrance, broker.client("roof-1", secret) as client:
         # The database hangs, and the registry waits for it.
         hindrance.execute("LOCK TABLE device_secrets IN ACCESS EXCLUSIVE MODE")
-        connection.execute("NOTIFY credentials")
+        connection.execute("SELECT send_word('credentials', '')")
         publisher = Publisher("roof-1", client)
 
         def publish_until_put_out() -> bool:

@@ -344,7 +344,7 @@ def test_every_command_has_an_example(run: Command) -> None:
         for registered in group.typer_instance.registered_commands:
             assert registered.callback
             assert "Example: technopark " in (registered.callback.__doc__ or "")
-            name = registered.name or registered.callback.__name__
+            name = registered.name or registered.callback.__name__.replace("_", "-")
             assert "Example" in run(f"{group.name} {name} --help").output
     for registered in app.registered_commands:
         assert "Example: technopark " in (

@@ -96,7 +96,7 @@ def test_a_file_of_devices_is_stored_once_however_often_it_is_sent(
     assert "tpd_" not in str(tried)
     assert len(list(imports.registry.admin.items("devices"))) == 3
 
-    connection.execute("LISTEN credentials")
+    connection.execute("SELECT listen_to('credentials')")
     done = imports.run(FILE)
     assert changed(done["result"]) == {"stored": True, "created": 3}
     # The broker's files are made anew once, not for each device.

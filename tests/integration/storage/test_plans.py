@@ -71,6 +71,7 @@ def test_a_list_of_devices_reads_indexes_whatever_is_asked(
     for filters in FILTERS:
         wanted = {each: filters.get(each) for each in devices.FILTERS}
         page = {**wanted, **search(filters.get("q")), "after": filters.get("after"), "limit": 51}
+        page |= VIEWERS[viewer].parameters()
         found = steps(full, devices.QUERIES["devices"], {**page, "kind": kind, "viewer": name})
         assert scanned_whole(found) == set(), (viewer, filters)
 
@@ -81,6 +82,7 @@ def test_a_page_of_devices_costs_no_more_where_there_are_more_devices(
 ) -> None:
     [(kind, name)] = VIEWERS[viewer].viewers
     page = {**dict.fromkeys(devices.FILTERS), **search(None), "after": None, "limit": 51}
+    page |= VIEWERS[viewer].parameters()
     found = steps(full, devices.QUERIES["devices"], {**page, "kind": kind, "viewer": name})
     assert max(step["Actual Rows"] * step["Actual Loops"] for step in found) < 1_000
 

@@ -67,7 +67,7 @@ def test_a_damaged_hash_matches_nothing() -> None:
 
 
 def test_a_flood_of_sign_ins_is_sent_away_before_it_takes_memory() -> None:
-    running, most, go_on = 0, 0, threading.Event()
+    running, most, all_run, go_on = 0, 0, threading.Event(), threading.Event()
     lock = threading.Lock()
 
     def work() -> None:
@@ -75,6 +75,8 @@ def test_a_flood_of_sign_ins_is_sent_away_before_it_takes_memory() -> None:
         with lock:
             running += 1
             most = max(most, running)
+            if most == AT_ONCE:
+                all_run.set()
         go_on.wait(10)
         with lock:
             running -= 1
@@ -84,6 +86,7 @@ def test_a_flood_of_sign_ins_is_sent_away_before_it_takes_memory() -> None:
         asked = [asyncio.create_task(hasher.run(work)) for _ in range(AT_ONCE + WAITING + 5)]
         done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) == 5
+        await asyncio.to_thread(all_run.wait, 10)
         go_on.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
