@@ -50,6 +50,18 @@ CROSS JOIN LATERAL (
 JOIN tenants t ON t.id = format('tenant-%%s', n %% %(tenants)s)
 LEFT JOIN labs l ON x[4] %% 3 = 0 AND l.id = format('lab-%%s', x[4] / 3 %% %(labs)s)
 """
+OWNERS = """
+INSERT INTO device_owners (device_id, tenant_id, during) SELECT id, tenant_id, '(,)' FROM devices
+"""
+# Every tenant lets the next one read two of its devices in a hundred.
+AGREEMENTS = """
+INSERT INTO agreements (tenant_id, reader_tenant_id, tags, first_day, last_day, history_from,
+                        decision)
+SELECT format('tenant-%%s', n), format('tenant-%%s', (n + 1) %% %(tenants)s),
+       ARRAY[format('tag-%%s', n %% 50)], current_date - 30, current_date + 300, current_date - 30,
+       'accepted'
+FROM generate_series(0, %(tenants)s - 1) n
+"""
 DESCRIBED = "INSERT INTO device_search (device_id, text) SELECT id, device_text(d) FROM devices d"
 SECRETS = """
 INSERT INTO device_secrets (device_id, hash)
@@ -90,12 +102,15 @@ def populate(connection: psycopg.Connection, devices: int, tenants: int) -> Popu
     }  # fmt: skip
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
-        for statement in (SITE, LABS_SQL, TENANTS, MODELS_SQL, DEVICES):
+        for statement in (SITE, LABS_SQL, TENANTS, MODELS_SQL, DEVICES, AGREEMENTS):
             connection.execute(statement.encode(), parameters)
-        for statement in (DESCRIBED, SECRETS, ACTIVITY):
+        for statement in (OWNERS, DESCRIBED, SECRETS, ACTIVITY):
             connection.execute(statement.encode())
         tokens = people(connection, tenants)
-    for table in ("devices", "device_search", "device_secrets", "tenants", "memberships", "users"):
+    for table in (
+        "devices", "device_search", "device_secrets", "device_owners", "tenants", "memberships",
+        "users", "agreements",
+    ):  # fmt: skip
         connection.execute(f"VACUUM ANALYZE {table}".encode())
     return Population(devices, tenants, tokens)
 

@@ -11,7 +11,14 @@ from storage.search import search
 QUERIES = queries.load("registry_devices")
 FILTERS = ("ids", "tenant_id", "park_id", "lab_id", "model_id", "stage", "tag")
 # What readers by an agreement are shown of what is said of a device, unless it includes that.
-UNTOLD: Row = {"tags": [], "metadata": {}, "attributes": {}}
+UNTOLD: Row = {
+    "tags": [],
+    "metadata": {},
+    "attributes": {},
+    "firmware": None,
+    "latitude": None,
+    "longitude": None,
+}
 
 
 async def create_device(connection: Connection, device: Row) -> bool:

@@ -61,6 +61,7 @@ def test_what_is_said_of_a_device_is_shown_only_if_the_agreement_includes_it(
     number = agreed(owner, reader)
     untold = reader.get("devices/sunny-1")
     assert (untold["tags"], untold["metadata"], untold["attributes"]) == ([], {}, {})
+    assert (untold["firmware"], untold["latitude"], untold["longitude"]) == (None, None, None)
     owner.post(f"agreements/{number}/revoke")
     agreed(owner, reader, include_metadata=True)
     told = reader.get("devices/sunny-1")
