@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg import sql
 
@@ -19,6 +21,8 @@ from tests.parts import free_port, running_database, wait_until
 
 __all__ = ["free_port", "wait_until"]  # what tests take from here
 
+# Not where commands that tests run in this process print.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 # A busy machine may take long over one example. The integration server repeats the same examples.
 settings.register_profile("technopark", deadline=None, derandomize="CI" in os.environ)
 # Eight properties of the decoder make 100,000 examples with this one: see docs/fuzzing.md.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
 import secrets
 import socket
 import subprocess
@@ -10,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import paho.mqtt.client as mqtt
@@ -28,12 +31,25 @@ from stack.runtime import Runtime
 PORTS = range(10_000, 32_000, 8)
 
 
+@cache
+def port_groups() -> Iterator[int]:
+    """The first ports of groups, each once before any comes again.
+
+    What is started with a port takes it a while later: until then nobody else may be given it, not
+    even a process of pytest that runs beside this one.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    groups = list(PORTS[worker % 4 :: 4])
+    random.SystemRandom().shuffle(groups)
+    return itertools.cycle(groups)
+
+
 def free_port() -> int:
     """A port of loopback that nobody holds at this moment, nor the seven behind it."""
-    while True:
-        first = secrets.choice(PORTS)
+    for first in port_groups():
         if all(is_free(port) for port in range(first, first + PORTS.step)):
             return first
+    raise AssertionError("every port is taken")
 
 
 def is_free(port: int) -> bool:

@@ -16,7 +16,7 @@ from tests.integration.registry.conftest import (
     registry_settings,
     world,
 )
-from tests.parts import free_port
+from tests.parts import free_port, wait_until
 
 __all__ = ["world"]  # a fixture
 
@@ -58,8 +58,19 @@ def served(
 def connection(identity_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to the database, which is empty."""
     with psycopg.connect(identity_url, autocommit=True) as opened:
-        opened.execute("TRUNCATE users, tenants, parks, models, attempts RESTART IDENTITY CASCADE")
+        wait_until(lambda: emptied(opened), "the tables to be empty")
         yield opened
+
+
+def emptied(connection: psycopg.Connection) -> bool:
+    """Empty every table, unless the running registry looks at them at the same moment."""
+    try:
+        connection.execute(
+            "TRUNCATE users, tenants, parks, models, attempts RESTART IDENTITY CASCADE"
+        )
+    except psycopg.errors.DeadlockDetected:
+        return False
+    return True
 
 
 @pytest.fixture

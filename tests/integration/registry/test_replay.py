@@ -287,13 +287,14 @@ def test_what_was_rejected_is_stored_after_the_cause_is_mended(
     metric = {"metric": "t", "unit": "Cel", "maximum": 50, "out_of_range": "reject"}
     wired.admin.post("models", {"id": "probe", "name": "Probe", "metrics": [metric]})
     wired.admin.patch("devices/sunny-1", {"model_id": "probe"})
-    broker.add("sunny-1")
+    secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
+    wait_until(lambda: broker.accepts("sunny-1", secret), "the device is let in")
     with tempfile.TemporaryDirectory() as journal:
         ingest = RunningIngest(
             ingest_settings(wired.settings.database_url.get_secret_value(), broker.port, journal)
         )
         ingest.start()
-        with broker.client("sunny-1") as device:
+        with broker.client("sunny-1", secret) as device:
             device.publish("devices/sunny-1/telemetry", '{"t": 60}', 1).wait_for_publish(10)
         wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "its refusal")
         assert wired.admin.post(PATH)["replayed"] == 1
