@@ -20,6 +20,8 @@ from storage import people
 from storage.rows import Row
 
 router = APIRouter(tags=["identity"], route_class=Once)
+# Who signs in has no token yet, to which an Idempotency-Key would belong.
+visitors = APIRouter()
 
 TOKEN: dict[str, Any] = {
     "id": 11,
@@ -132,7 +134,7 @@ async def create_token(body: NewToken, connection: Database, person: SignedIn) -
     return await people.create_token(connection, user_id, body.model_dump())
 
 
-@router.post("/tokens/sign-in", status_code=status.HTTP_201_CREATED, response_model=IssuedToken)
+@visitors.post("/tokens/sign-in", status_code=status.HTTP_201_CREATED, response_model=IssuedToken)
 async def create_token_by_password(body: SignInToken, visitor: AnyVisitor) -> Row:
     """Make a token with e-mail address and password. It is shown in this answer only."""
     user_id = await prove(visitor, body)
@@ -156,3 +158,6 @@ async def revoke_token(token_id: int, connection: Database, person: SignedIn) ->
     """Make a token worthless, at once."""
     if not await people.revoke_token(connection, person.among("token.manage"), token_id):
         raise NotFoundError("there is no such token")
+
+
+router.include_router(visitors)
