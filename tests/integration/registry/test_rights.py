@@ -18,6 +18,7 @@ from broker.passwords import hash_secret, new_secret
 from registry.rights import RIGHTS, Action, Role
 from storage.accounts import issue_token
 from tests.conftest import cloned
+from tests.integration.registry import matrix_exchange, matrix_identity
 from tests.integration.registry.conftest import (
     PEOPLE,
     RunningRegistry,
@@ -25,9 +26,12 @@ from tests.integration.registry.conftest import (
     registry_settings,
     serving,
 )
-from tests.integration.registry.matrix import DEVICES_OWN, SAMPLES, Sample
+from tests.integration.registry.matrix import DEVICES_OWN, Sample
+from tests.integration.registry.matrix import SAMPLES as OWN_SAMPLES
+from tests.integration.registry.matrix_identity import VISITORS
 from tests.parts import free_port
 
+SAMPLES = [*OWN_SAMPLES, *matrix_exchange.SAMPLES, *matrix_identity.SAMPLES]
 Side = Literal["own", "foreign", "nowhere"]
 Ids = dict[str, str | int]
 PREFIX = "/api/v1"
@@ -56,6 +60,8 @@ NOWHERE: Ids = {
     "membership_id": 999_999,
     "token_id": 999_999,
     "secret_id": 999_999,
+    **matrix_exchange.NOWHERE,
+    **matrix_identity.NOWHERE,
 }
 
 
@@ -80,7 +86,8 @@ class Matrix:
 
     def try_out(self, sample: Sample, who: str, side: Side) -> httpx.Response:
         """The answer to a sample; what a success has done is mended."""
-        ids = self.ids[side]
+        ids = dict(self.ids[side])
+        ids |= {name: ids[other] for name, other in sample.names.items()}
         method, path = sample.route.split(" ")
         body = filled(sample.body, {**ids, "new": str(next(self.numbers))})
         query = sample.query.format(**ids)
@@ -94,11 +101,16 @@ def filled(body: dict[str, Any] | None, ids: Ids) -> dict[str, Any] | None:
     """A body with ids in the places for them; a number stays one."""
     if body is None:
         return None
-    return {
-        name: ids["user_id"] if value == "{user_id}" else value.format(**ids)
-        if isinstance(value, str) else value
-        for name, value in body.items()
-    }  # fmt: skip
+    return {name: filled_in(value, ids) for name, value in body.items()}
+
+
+def filled_in(value: Any, ids: Ids) -> Any:
+    """A value of a body."""
+    if value == "{user_id}":
+        return ids["user_id"]
+    if isinstance(value, list):
+        return [filled_in(item, ids) for item in value]
+    return value.format(**ids) if isinstance(value, str) else value
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +126,7 @@ def matrix(
         httpx.Client(base_url=registry.url, trust_env=False, timeout=20) as client,
     ):
         world = populate(connection)
+        connection.execute(matrix_exchange.BEFORE.encode())
         tokens = {**world.tokens, "admin": registry.admin_token}
         tokens["former"] = token_of_former_owner(connection)
         ids: dict[Side, Ids] = {
@@ -124,6 +137,7 @@ def matrix(
                 "model_id": "sunny-model",
                 "device_id": "sunny-1",
                 **colleague(connection, "sunny"),
+                **matrix_exchange.things(connection, "sunny", "porto"),
             },
             "foreign": {
                 "park_id": "pune",
@@ -132,6 +146,7 @@ def matrix(
                 "model_id": "other-model",
                 "device_id": "other-1",
                 **colleague(connection, "other"),
+                **matrix_exchange.things(connection, "other", "pune"),
             },
             "nowhere": NOWHERE,
         }
@@ -157,6 +172,7 @@ def colleague(connection: psycopg.Connection, tenant: str) -> Ids:
     user = one(connection, "INSERT INTO users (email, name) VALUES (%s, 'C') RETURNING id", email)
     issue_token(connection, user, "test")
     return {
+        **matrix_identity.things(connection, tenant, user),
         "user_id": user,
         "email": email,
         "token_id": one(connection, "SELECT id FROM tokens WHERE user_id = %s", user),
@@ -184,11 +200,11 @@ def one(connection: psycopg.Connection, query: str, *parameters: object) -> int:
     return number
 
 
-def allowed(who: str, action: Action | None, side: Side) -> bool:
+def allowed(sample: Sample, who: str, action: Action | None, side: Side) -> bool:
     """What the table says of somebody whose role is on the own side."""
     if action is None or RIGHTS[action].everybody:
         return True
-    role = ROLES[who]
+    role = None if who in sample.elsewhere else ROLES[who]
     return role in RIGHTS[action].roles and (side == "own" or role == "platform-admin")
 
 
@@ -196,9 +212,9 @@ def expected(sample: Sample, who: str, side: Side) -> int:
     """The status that the table gives."""
     if who == "anonymous":
         return 401
-    if allowed(who, sample.action, side):
+    if allowed(sample, who, sample.action, side):
         return sample.status
-    if sample.sees is None or allowed(who, sample.sees, side):
+    if sample.sees is None or allowed(sample, who, sample.sees, side):
         return 403
     return sample.unseen
 
@@ -210,7 +226,7 @@ def test_every_route_has_a_sample(matrix: Matrix) -> None:
         for method in methods
         if path.startswith(PREFIX)
     }
-    assert {sample.route for sample in SAMPLES} | DEVICES_OWN == routes
+    assert {sample.route for sample in SAMPLES} | DEVICES_OWN | VISITORS == routes
 
 
 def test_every_action_of_the_table_is_tried(matrix: Matrix) -> None:
@@ -244,7 +260,7 @@ def test_every_role_gets_from_every_route_what_the_table_says(
 
 def leaking(matrix: Matrix, sample: Sample, who: str, side: Side, answer: httpx.Response) -> bool:
     """Whether somebody learns from the answer that a thing is there which is not for him."""
-    if not (allowed(who, sample.action, side) or allowed(who, sample.sees, side)):
+    if not any(allowed(sample, who, action, side) for action in (sample.action, sample.sees)):
         nowhere = matrix.try_out(sample, who, "nowhere")
         return (answer.status_code, answer.content) != (nowhere.status_code, nowhere.content)
     foreign = matrix.ids["foreign"]
