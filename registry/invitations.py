@@ -23,7 +23,7 @@ from storage.rows import Row
 
 router = APIRouter(prefix="/invitations", tags=["identity"], route_class=Once)
 # Who comes with a link has no token, to which an Idempotency-Key would belong.
-visitors = APIRouter()
+visitors = APIRouter(prefix="/invitations", tags=["identity"])
 
 INVITATION: dict[str, Any] = {
     "id": 3,
@@ -134,6 +134,3 @@ async def join_by_invitation(body: Joining, connection: Database, person: Signed
     if invitation["email"].lower() != person.email.lower():
         raise ForbiddenError("this invitation is for another e-mail address than yours")
     return await people.create_membership(connection, person.id, invitation)
-
-
-router.include_router(visitors)

@@ -19,7 +19,7 @@ from storage.rows import Row
 
 router = APIRouter(tags=["identity"], route_class=Once)
 # Who comes with a link has no token, to which an Idempotency-Key would belong.
-visitors = APIRouter()
+visitors = APIRouter(tags=["identity"])
 
 
 class IssuedReset(Answer):
@@ -71,6 +71,3 @@ async def set_password_by_link(body: OtherPassword, visitor: AnyVisitor) -> None
         await note_actor(connection, user_id, None)
         await sign_in.set_password(connection, user_id, hashed)
         await sign_in.end_sessions(connection, user_id)
-
-
-router.include_router(visitors)

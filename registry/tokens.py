@@ -21,7 +21,7 @@ from storage.rows import Row
 
 router = APIRouter(tags=["identity"], route_class=Once)
 # Who signs in has no token yet, to which an Idempotency-Key would belong.
-visitors = APIRouter()
+visitors = APIRouter(tags=["identity"])
 
 TOKEN: dict[str, Any] = {
     "id": 11,
@@ -158,6 +158,3 @@ async def revoke_token(token_id: int, connection: Database, person: SignedIn) ->
     """Make a token worthless, at once."""
     if not await people.revoke_token(connection, person.among("token.manage"), token_id):
         raise NotFoundError("there is no such token")
-
-
-router.include_router(visitors)
