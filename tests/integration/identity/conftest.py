@@ -58,8 +58,20 @@ def served(
 def connection(identity_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to the database, which is empty."""
     with psycopg.connect(identity_url, autocommit=True) as opened:
-        opened.execute("TRUNCATE users, tenants, parks, models, attempts RESTART IDENTITY CASCADE")
+        empty(opened)
         yield opened
+
+
+def empty(connection: psycopg.Connection) -> None:
+    """Delete everything. What the API reads meanwhile by itself may stand in the way."""
+    while True:
+        try:
+            connection.execute(
+                "TRUNCATE users, tenants, parks, models, attempts RESTART IDENTITY CASCADE"
+            )
+        except psycopg.errors.DeadlockDetected:
+            continue
+        return
 
 
 @pytest.fixture
