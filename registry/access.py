@@ -116,11 +116,6 @@ class Person:
             raise ForbiddenError(refusal(action))
 
     @property
-    def is_admin(self) -> bool:
-        """Whether he or she runs the whole platform."""
-        return self.reach("platform.run").everything
-
-    @property
     def scope(self) -> Scope:
         """Whose devices the person may see."""
         return self.reach("device.read")
@@ -134,22 +129,6 @@ class Person:
         """The people with whom the person may do this: always with himself or herself."""
         reached = self.reach(action)
         return Viewer(self.id, reached.everything, reached.tenants)
-
-    def manages_park(self, park_id: str) -> bool:
-        """Whether the person runs the park."""
-        return self.may("park.change", {"park_id": park_id})
-
-    def sets_quota_of(self, tenant: Row) -> bool:
-        """Whether the person decides how many values the tenant's devices may send."""
-        return self.may("tenant.limit", tenant)
-
-    def owns(self, tenant_id: str) -> bool:
-        """Whether the person decides who belongs to the tenant."""
-        return self.may("membership.give", {"tenant_id": tenant_id})
-
-    def makes_for(self, tenant_id: str) -> bool:
-        """Whether the person works on the tenant's devices and models."""
-        return self.may("device.change", {"tenant_id": tenant_id})
 
 
 async def signed_in(

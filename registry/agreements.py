@@ -7,15 +7,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, status
 
-from registry.access import Database, Person, SignedIn, found
+from registry.access import Database, Person, SignedIn, found, permitted
 from registry.agreement_terms import Agreement, AgreementChanges, AgreementQuery, NewAgreement
+from registry.etags import unless_changed
+from registry.idempotency import Once
 from registry.pages import Page, by_id
 from registry.problems import ConflictError, ForbiddenError, UnprocessableError, in_body, no_such
 from storage import agreements, tenants
 from storage.agreements import Decision
 from storage.rows import Connection, Row
 
-router = APIRouter(prefix="/agreements", tags=["agreements"])
+router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=Once)
 
 
 async def readable_agreement(agreement_id: int, connection: Database, person: SignedIn) -> Row:
@@ -27,37 +29,25 @@ async def readable_agreement(agreement_id: int, connection: Database, person: Si
 ReadableAgreement = Annotated[Row, Depends(readable_agreement)]
 
 
-async def given_agreement(agreement: ReadableAgreement, person: SignedIn) -> Row:
-    """The agreement of the path, for the owners of the tenant that lets read."""
-    if not person.owns(agreement["tenant_id"]):
-        raise ForbiddenError("only an owner of the tenant that lets read may do this")
-    return agreement
-
-
-GivenAgreement = Annotated[Row, Depends(given_agreement)]
+# For the owners of the tenant that lets read.
+GivenAgreement = Annotated[Row, Depends(permitted("agreement.give", readable_agreement))]
 
 
 async def received_agreement(agreement: ReadableAgreement, person: SignedIn) -> Row:
     """The agreement of the path, for those who decide for its reader."""
-    if not decides_for_reader(person, agreement):
-        raise ForbiddenError(
-            "only an owner of the tenant that may read, the manager of the park, or the person "
-            "to whom it is offered may do this"
-        )
+    email: str | None = agreement["reader_email"]
+    if email is None:
+        reader = {
+            "tenant_id": agreement["reader_tenant_id"],
+            "park_id": agreement["reader_park_id"],
+        }
+        person.require("agreement.answer", reader)
+    elif email.lower() != person.email.lower():
+        raise ForbiddenError("only the person to whom it is offered may accept or refuse it")
     return agreement
 
 
 ReceivedAgreement = Annotated[Row, Depends(received_agreement)]
-
-
-def decides_for_reader(person: Person, agreement: Row) -> bool:
-    """Whether the person may accept or refuse an offer; that to a person nobody else may."""
-    if agreement["reader_tenant_id"]:
-        return person.owns(agreement["reader_tenant_id"])
-    if agreement["reader_park_id"]:
-        return person.manages_park(agreement["reader_park_id"])
-    email: str = agreement["reader_email"]
-    return person.email.lower() == email.lower()
 
 
 def shown(agreement: Row) -> Row:
@@ -100,10 +90,9 @@ async def require_sound(connection: Connection, agreement: Row) -> None:
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Agreement)
 async def offer_agreement(body: NewAgreement, connection: Database, person: SignedIn) -> Row:
     """Offer to let others read devices of a tenant that you own."""
-    if await tenants.tenant(connection, person.scope, body.tenant_id) is None:
+    if await tenants.tenant(connection, person.reach("tenant.read"), body.tenant_id) is None:
         raise no_such("tenant_id", "tenant")
-    if not person.owns(body.tenant_id):
-        raise ForbiddenError("only an owner of the tenant may let others read its devices")
+    person.require("agreement.give", {"tenant_id": body.tenant_id})
     require_order(body.model_dump())
     number = await agreements.create_agreement(connection, body.model_dump())
     agreement = await readable_agreement(number, connection, person)
@@ -136,7 +125,11 @@ async def show_agreement(agreement: ReadableAgreement) -> Row:
     return agreement
 
 
-@router.patch("/{agreement_id}", response_model=Agreement)
+@router.patch(
+    "/{agreement_id}",
+    response_model=Agreement,
+    dependencies=[unless_changed("agreements", readable_agreement, Agreement)],
+)
 async def change_agreement(
     body: AgreementChanges, agreement: GivenAgreement, connection: Database, person: SignedIn
 ) -> Row:

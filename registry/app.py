@@ -82,6 +82,8 @@ ROUTERS = (
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
     password_resets, agreements, notices, tenant_sql,
 )  # fmt: skip
+# Those that have routes for visitors too, who have no token.
+VISITED = (tokens, invitations, password_resets)
 # How often it is looked which agreements end soon.
 WARN_SECONDS = 600.0
 # How often it is looked for queries of tenants that run too long.
@@ -117,6 +119,8 @@ def create_app(settings: Settings) -> FastAPI:
     reference.install(app)
     for module in ROUTERS:
         app.include_router(module.router, prefix=PREFIX)
+    for module in VISITED:
+        app.include_router(module.visitors, prefix=PREFIX)
     if settings.oidc_issuer:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)

@@ -8,16 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, status
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo
 
-from registry.access import Database, Person, ReadableLab, SignedIn, found
+from registry.access import Database, Person, ReadableLab, SignedIn, found, permitted
 from registry.fields import Answer, Body, DeviceId, Slug, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ConflictError, ForbiddenError, no_such
+from registry.problems import ConflictError, no_such
 from registry.rejections import not_before_start
 from storage import bookings, tenants
 from storage.bookings import SlotTakenError
 from storage.rows import Connection, Row
 
-router = APIRouter(tags=["testbeds"])
+router = APIRouter(tags=["testbeds"], route_class=Once)
 
 SHORTEST = timedelta(minutes=15)
 LONGEST = timedelta(days=7)
@@ -109,27 +110,17 @@ async def readable_booking(booking_id: int, connection: Database, person: Signed
     return found(next(iter(rows), None), "booking")
 
 
-ReadableBooking = Annotated[Row, Depends(readable_booking)]
-
-
-async def managed_booking(booking: ReadableBooking, person: SignedIn) -> Row:
-    """The slot of the path, for its tenant's people and for those who run the testbed's park."""
-    if not (person.makes_for(booking["tenant_id"]) or person.manages_park(booking["park_id"])):
-        raise ForbiddenError("only the slot's tenant and the park's manager may cancel it")
-    return booking
-
-
-ManagedBooking = Annotated[Row, Depends(managed_booking)]
+# For its tenant's people, and for those who run the testbed's park.
+ManagedBooking = Annotated[Row, Depends(permitted("booking.make", readable_booking))]
 
 
 async def require_booker(
     connection: Connection, person: Person, tenant_id: str, park_id: str
 ) -> None:
     """Return only if the person may book the park's testbeds for the tenant."""
-    if await tenants.tenant(connection, person.scope, tenant_id) is None:
+    if await tenants.tenant(connection, person.reach("tenant.read"), tenant_id) is None:
         raise no_such("tenant_id", "tenant")
-    if not (person.makes_for(tenant_id) or person.manages_park(park_id)):
-        raise ForbiddenError("only the tenant's people and the park's manager may book for it")
+    person.require("booking.make", {"tenant_id": tenant_id, "park_id": park_id})
 
 
 @router.get("/labs/{lab_id}/bookable", response_model=Page[BookableDevice])

@@ -9,16 +9,17 @@ from fastapi import APIRouter, Depends, Request, status
 from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
-from registry.access import Database, ReadableDevice, SignedIn, readable_device
+from registry.access import Database, SignedIn, permitted, readable_device
 from registry.claim_code import ClaimCode, digest, new_code
 from registry.devices import CreatedDevice, require_maker
 from registry.fields import Answer, Body, Slug, example
-from registry.problems import ConflictError, ForbiddenError, NotFoundError
+from registry.idempotency import Once
+from registry.problems import ConflictError, NotFoundError
 from registry.tries import Tries
 from storage import bookings, claims, credentials, transfers
 from storage.rows import Row
 
-router = APIRouter(tags=["claims"])
+router = APIRouter(tags=["claims"], route_class=Once)
 
 CODE = "K7QD-9M2X-4HVP-0TWA6"
 # Only failures count, and 80 random bits are not to be guessed at any speed.
@@ -49,14 +50,7 @@ class Claim(Body):
     tenant_id: Slug
 
 
-async def owned_device(device: ReadableDevice, person: SignedIn) -> Row:
-    """The device of the path, for those who may give it away."""
-    if not person.owns(device["tenant_id"]):
-        raise ForbiddenError("only an owner of the device's tenant may give the device away")
-    return device
-
-
-OwnedDevice = Annotated[Row, Depends(owned_device)]
+OwnedDevice = Annotated[Row, Depends(permitted("device.give", readable_device))]
 
 
 async def tries(request: Request) -> Tries:

@@ -7,13 +7,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, status
 
-from registry.access import Administrator, Database, ReadableTenant, SignedIn, found
+from registry.access import (
+    Administrator,
+    Database,
+    ReadableTenant,
+    found,
+    permitted,
+    readable_tenant,
+)
+from registry.etags import unless_changed
 from registry.fields import Answer, Body, Slug, example
-from registry.problems import ConflictError, ForbiddenError, UnprocessableError, in_body
+from registry.idempotency import Once
+from registry.problems import ConflictError, UnprocessableError, in_body
 from storage import deletions
 from storage.rows import Row
 
-router = APIRouter(prefix="/tenants/{tenant_id}/deletion", tags=["tenants"])
+router = APIRouter(prefix="/tenants/{tenant_id}/deletion", tags=["tenants"], route_class=Once)
 
 
 class Confirmation(Body):
@@ -44,14 +53,7 @@ class Step(Answer):
     done: bool
 
 
-async def owned_tenant(tenant: ReadableTenant, person: SignedIn) -> Row:
-    """The tenant of the path, for its owners."""
-    if not person.owns(tenant["id"]):
-        raise ForbiddenError("only an owner of the tenant may have it deleted")
-    return tenant
-
-
-OwnedTenant = Annotated[Row, Depends(owned_tenant)]
+OwnedTenant = Annotated[Row, Depends(permitted("tenant.delete", readable_tenant))]
 
 
 async def requested_deletion(tenant: ReadableTenant, connection: Database) -> Row:
@@ -78,7 +80,12 @@ async def show_deletion(deletion: RequestedDeletion) -> Row:
     return deletion
 
 
-@router.delete("", status_code=status.HTTP_204_NO_CONTENT, responses={409: {}})
+@router.delete(
+    "",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={409: {}},
+    dependencies=[unless_changed("tenant_deletions", requested_deletion, Deletion)],
+)
 async def withdraw_deletion(
     tenant: OwnedTenant, _: RequestedDeletion, connection: Database
 ) -> None:

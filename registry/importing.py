@@ -109,7 +109,7 @@ class Import:
         tenant_id = given.pop("tenant_id", self.options.tenant_id)
         if tenant_id is None:
             self._blame(number, "tenant_id", "name the tenant here, or for all rows with the file")
-        elif not self.person.makes_for(tenant_id):
+        elif not self.person.may("device.change", {"tenant_id": tenant_id}):
             self._blame(number, "tenant_id", NO_TENANT)
         elif not (device_id := given.pop("id", None) or plain_id(tenant_id, given.get("name", ""))):
             self._blame(number, "id", "give an id, or a name of which one can be made")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, status
 from registry.access import Database, SignedIn, note_actor
 from registry.cookies import AppSettings
 from registry.fields import Answer, Email, Name, example
+from registry.idempotency import Once
 from registry.links import LinkBody, still_good, with_link
 from registry.pages import Page, PageQuery, by_id
 from registry.password_hashing import NewPassword
@@ -20,7 +21,9 @@ from registry.users import MEMBERSHIP, Membership, NewMembership, User
 from storage import links, people, sign_in
 from storage.rows import Row
 
-router = APIRouter(prefix="/invitations", tags=["identity"])
+router = APIRouter(prefix="/invitations", tags=["identity"], route_class=Once)
+# Who comes with a link has no token, to which an Idempotency-Key would belong.
+visitors = APIRouter(prefix="/invitations", tags=["identity"])
 
 INVITATION: dict[str, Any] = {
     "id": 3,
@@ -104,7 +107,7 @@ async def withdraw_invitation(invitation_id: int, connection: Database, person: 
         raise NotFoundError("there is no such invitation")
 
 
-@router.post("/accept", status_code=status.HTTP_201_CREATED, response_model=User)
+@visitors.post("/accept", status_code=status.HTTP_201_CREATED, response_model=User)
 async def accept_invitation(body: Acceptance, visitor: AnyVisitor) -> Row:
     """Accept an invitation as a new user, with the link alone."""
     async with visitor.pool.connection() as connection:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, status
 from registry.access import Database, ReadableUser, SignedIn, note_actor
 from registry.cookies import AppSettings
 from registry.fields import Answer, example
+from registry.idempotency import Once
 from registry.links import LinkBody, still_good, with_link
 from registry.password_hashing import NewPassword
 from registry.problems import ForbiddenError
@@ -16,7 +17,9 @@ from registry.sign_in import AnyVisitor
 from storage import links, sign_in
 from storage.rows import Row
 
-router = APIRouter(tags=["identity"])
+router = APIRouter(tags=["identity"], route_class=Once)
+# Who comes with a link has no token, to which an Idempotency-Key would belong.
+visitors = APIRouter(tags=["identity"])
 
 
 class IssuedReset(Answer):
@@ -57,7 +60,7 @@ async def create_password_reset(
     return with_link(settings, await links.create_reset(connection, person.id, user["id"]))
 
 
-@router.post("/password-resets/accept", status_code=status.HTTP_204_NO_CONTENT)
+@visitors.post("/password-resets/accept", status_code=status.HTTP_204_NO_CONTENT)
 async def set_password_by_link(body: OtherPassword, visitor: AnyVisitor) -> None:
     """Set a password by a link. Sessions end; an authenticator app and tokens stay."""
     async with visitor.pool.connection() as connection:

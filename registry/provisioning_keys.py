@@ -8,14 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, status
 from pydantic import Field
 
-from registry.access import Database, ReadableTenant, SignedIn
+from registry.access import Database, SignedIn, permitted, readable_tenant
 from registry.fields import Answer, Body, Name, Slug, Tags, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ForbiddenError, NotFoundError
+from registry.problems import NotFoundError
 from storage import provisioning
 from storage.rows import Row
 
-router = APIRouter(prefix="/tenants/{tenant_id}/provisioning-keys", tags=["provisioning"])
+router = APIRouter(
+    prefix="/tenants/{tenant_id}/provisioning-keys", tags=["provisioning"], route_class=Once
+)
 
 # Room for the serial number behind it.
 Prefix = Annotated[Slug, Field(max_length=40)]
@@ -76,17 +79,7 @@ class IssuedKey(Key):
     key: str
 
 
-async def provisioned_tenant(tenant: ReadableTenant, person: SignedIn) -> Row:
-    """The tenant of the path, for its people and for the manager of its home park."""
-    park_id = tenant["park_id"]
-    if not person.makes_for(tenant["id"]) and not (park_id and person.manages_park(park_id)):
-        raise ForbiddenError(
-            "only those who work for the tenant, and the manager of its home park, have its keys"
-        )
-    return tenant
-
-
-ProvisionedTenant = Annotated[Row, Depends(provisioned_tenant)]
+ProvisionedTenant = Annotated[Row, Depends(permitted("provisioning.manage", readable_tenant))]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=IssuedKey)

@@ -24,6 +24,8 @@ Action = Literal[
     "tenant.read",
     "tenant.change",
     "tenant.limit",
+    "tenant.sql",
+    "tenant.delete",
     "user.read",
     "membership.give",
     "token.manage",
@@ -32,6 +34,12 @@ Action = Literal[
     "device.read",
     "device.change",
     "device.secret",
+    "device.give",
+    "device.take",
+    "provisioning.manage",
+    "booking.make",
+    "agreement.give",
+    "agreement.answer",
     "audit.read",
 ]
 
@@ -61,6 +69,8 @@ RIGHTS: dict[Action, Right] = {
     "tenant.read": Right("see a tenant", READERS),
     "tenant.change": Right("change a tenant", OWNERS),
     "tenant.limit": Right("set a tenant's quota", MANAGERS),
+    "tenant.sql": Right("give a tenant a password for SQL, or end it", OWNERS),
+    "tenant.delete": Right("ask for a tenant to be deleted, or take that back", OWNERS),
     "user.read": Right("see the people of a tenant, and their roles in it", OWNERS),
     "membership.give": Right("give or take away a role", OWNERS),
     "token.manage": Right("manage the tokens of others", ADMINS),
@@ -69,6 +79,12 @@ RIGHTS: dict[Action, Right] = {
     "device.read": Right("see a device, its readings and its rejections", READERS),
     "device.change": Right("add, change or retire a device, or replay its rejections", MAKERS),
     "device.secret": Right("see when a device's secrets end, issue or revoke them", MAKERS),
+    "device.give": Right("offer a device to others, or make a claim code for it", OWNERS),
+    "device.take": Right("accept or refuse devices that a tenant is offered", OWNERS),
+    "provisioning.manage": Right("see, make or revoke provisioning keys", MANAGERS | MAKERS),
+    "booking.make": Right("book a device of a testbed, or cancel a slot", MANAGERS | MAKERS),
+    "agreement.give": Right("offer, change, withdraw or revoke an agreement", OWNERS),
+    "agreement.answer": Right("accept or refuse an agreement", MANAGERS | OWNERS),
     "audit.read": Right("read the audit log", MANAGERS | MAKERS),
 }
 # How a refusal names who may.

@@ -27,8 +27,14 @@ WRITES: dict[str, TokenScope] = {
     "device secrets": "devices:write",
     "models": "devices:write",
     "rejections": "devices:write",
+    "imports": "devices:write",
+    "claims": "devices:write",
+    "provisioning": "devices:write",
+    "testbeds": "devices:write",
     "parks and labs": "organisations:write",
     "tenants": "organisations:write",
+    "transfers": "organisations:write",
+    "agreements": "organisations:write",
     "people": "people:write",
 }
 

@@ -43,6 +43,8 @@ class Session(Answer):
 async def begin_session(visitor: Visitor, response: Response, user_id: int) -> dict[str, Any]:
     """Sign a user in who has proved who he or she is."""
     async with visitor.pool.connection() as connection:
+        # Before it is noted who acts: he or she has not ended them.
+        await sign_in.delete_old_sessions(connection)
         await note_actor(connection, user_id, None)
         row = await sign_in.create_session(connection, user_id, visitor.address, visitor.agent)
     keep_session(response, visitor.settings, row["key"])

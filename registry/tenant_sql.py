@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, status
 from psycopg.conninfo import conninfo_to_dict
 
-from registry.access import Database, ReadableTenant, SignedIn
+from registry.access import Database, permitted, readable_tenant
 from registry.fields import Answer, example
-from registry.problems import ForbiddenError
+from registry.idempotency import Once
 from registry.settings import Settings
 from storage import tenant_sql
 from storage.rows import Row
 
-router = APIRouter(prefix="/tenants/{tenant_id}/sql-password", tags=["tenants"])
+router = APIRouter(prefix="/tenants/{tenant_id}/sql-password", tags=["tenants"], route_class=Once)
 
 
 class SqlAccess(Answer):
@@ -37,14 +37,7 @@ class SqlAccess(Answer):
     password: str
 
 
-async def owned_tenant(tenant: ReadableTenant, person: SignedIn) -> Row:
-    """The tenant of the path, for those who decide who belongs to it."""
-    if not person.owns(tenant["id"]):
-        raise ForbiddenError("only an owner of the tenant may do this")
-    return tenant
-
-
-OwnedTenant = Annotated[Row, Depends(owned_tenant)]
+OwnedTenant = Annotated[Row, Depends(permitted("tenant.sql", readable_tenant))]
 
 
 def address(settings: Settings) -> Row:

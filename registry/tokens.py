@@ -20,8 +20,8 @@ from storage import people
 from storage.rows import Row
 
 router = APIRouter(tags=["identity"], route_class=Once)
-# Who asks here is not known yet, so there is nobody whose Idempotency-Key it could be.
-by_password = APIRouter(tags=["identity"])
+# Who signs in has no token yet, to which an Idempotency-Key would belong.
+visitors = APIRouter(tags=["identity"])
 
 TOKEN: dict[str, Any] = {
     "id": 11,
@@ -134,18 +134,13 @@ async def create_token(body: NewToken, connection: Database, person: SignedIn) -
     return await people.create_token(connection, user_id, body.model_dump())
 
 
-@by_password.post(
-    "/tokens/sign-in", status_code=status.HTTP_201_CREATED, response_model=IssuedToken
-)
+@visitors.post("/tokens/sign-in", status_code=status.HTTP_201_CREATED, response_model=IssuedToken)
 async def create_token_by_password(body: SignInToken, visitor: AnyVisitor) -> Row:
     """Make a token with e-mail address and password. It is shown in this answer only."""
     user_id = await prove(visitor, body)
     async with visitor.pool.connection() as connection:
         await note_actor(connection, user_id, None)
         return await people.create_token(connection, user_id, body.model_dump())
-
-
-router.include_router(by_password)
 
 
 @router.get("/tokens", response_model=Page[Token])

@@ -11,13 +11,14 @@ from pydantic import AfterValidator, Field
 from broker.passwords import hash_secret, new_secret
 from registry.access import Database, Person, SignedIn, found
 from registry.fields import Answer, Body, DeviceId, Slug, Text, distinct, example
+from registry.idempotency import Once
 from registry.pages import Page, PageQuery, by_id
-from registry.problems import ConflictError, ForbiddenError, UnprocessableError, in_body, no_such
+from registry.problems import ConflictError, UnprocessableError, in_body, no_such
 from storage import credentials, tenants, transfers
 from storage.rows import Connection, Row
 from storage.transfers import NotTransferableError
 
-router = APIRouter(prefix="/transfers", tags=["transfers"])
+router = APIRouter(prefix="/transfers", tags=["transfers"], route_class=Once)
 
 State = Literal["offered", "accepted", "refused", "withdrawn", "expired"]
 OFFER: dict[str, Any] = {
@@ -115,15 +116,13 @@ ReadableTransfer = Annotated[Row, Depends(readable_transfer)]
 
 async def received_transfer(transfer: ReadableTransfer, person: SignedIn) -> Row:
     """The offer of the path, for the owners of the receiver."""
-    if not person.owns(transfer["to_tenant_id"]):
-        raise ForbiddenError("only an owner of the receiving tenant may answer the offer")
+    person.require("device.take", {"tenant_id": transfer["to_tenant_id"]})
     return transfer
 
 
 async def sent_transfer(transfer: ReadableTransfer, person: SignedIn) -> Row:
     """The offer of the path, for the owners of the giver."""
-    if not person.owns(transfer["from_tenant_id"]):
-        raise ForbiddenError("only an owner of the giving tenant may withdraw the offer")
+    person.require("device.give", {"tenant_id": transfer["from_tenant_id"]})
     return transfer
 
 
@@ -131,12 +130,11 @@ ReceivedTransfer = Annotated[Row, Depends(received_transfer)]
 SentTransfer = Annotated[Row, Depends(sent_transfer)]
 
 
-async def require_owner(connection: Connection, person: Person, tenant_id: str) -> None:
+async def require_giver(connection: Connection, person: Person, tenant_id: str) -> None:
     """Return only if the person may give the tenant's devices away."""
-    if await tenants.tenant(connection, person.scope, tenant_id) is None:
+    if await tenants.tenant(connection, person.reach("tenant.read"), tenant_id) is None:
         raise no_such("from_tenant_id", "tenant")
-    if not person.owns(tenant_id):
-        raise ForbiddenError("only an owner of the tenant may give its devices away")
+    person.require("device.give", {"tenant_id": tenant_id})
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Transfer)
@@ -145,7 +143,7 @@ async def offer_transfer(body: NewTransfer, connection: Database, person: Signed
 
     Nobody is told whether there is a tenant of that id: an offer to none waits until it expires.
     """
-    await require_owner(connection, person, body.from_tenant_id)
+    await require_giver(connection, person, body.from_tenant_id)
     if body.to_tenant_id == body.from_tenant_id:
         sentence = "the devices are this tenant's already"
         raise UnprocessableError(sentence, [in_body("to_tenant_id", sentence)])

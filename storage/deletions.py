@@ -59,6 +59,7 @@ async def step(connection: Connection, tenant_id: str) -> tuple[int, bool]:
     if not parts:
         await connection.execute(QUERIES["forget_offers"], tenant)
         await connection.execute(QUERIES["delete_tenant"], tenant)
+        await connection.execute(QUERIES["forget_audit"], tenant)
     return deleted, not parts
 
 

@@ -9,7 +9,9 @@ from storage.rows import Connection
 
 QUERIES = queries.load("registry_locks")
 
-Lockable = Literal["parks", "labs", "tenants", "users", "models", "devices"]
+Lockable = Literal[
+    "parks", "labs", "tenants", "users", "models", "devices", "agreements", "tenant_deletions"
+]
 
 
 async def lock(connection: Connection, table: Lockable, key: str) -> None:

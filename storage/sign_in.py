@@ -68,9 +68,13 @@ async def forget_old_attempts(connection: Connection) -> None:
     await connection.execute(QUERIES["forget_old_attempts"])
 
 
+async def delete_old_sessions(connection: Connection) -> None:
+    """Delete the sessions, of whomever, that have ended by themselves."""
+    await connection.execute(QUERIES["delete_old_sessions"])
+
+
 async def create_session(connection: Connection, user_id: int, address: str, agent: str) -> Row:
     """Begin a session; the row has its key under ``key``, and nobody can read it again."""
-    await connection.execute(QUERIES["delete_old_sessions"])
     key = new_token(SESSION_PREFIX)
     parameters = {"user_id": user_id, "sha256": hash_token(key), "address": address}
     row = await only(connection, QUERIES["create_session"], {**parameters, "agent": agent})

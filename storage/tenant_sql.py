@@ -38,6 +38,7 @@ async def set_password(connection: Connection, tenant_id: str) -> Row:
             sql.Identifier(row["role"]), sql.Literal(hashed.decode())
         )
     )
+    await connection.execute(QUERIES["note_password"], {"tenant_id": tenant_id})
     return {"database": row["database"], "user": row["role"], "password": password}
 
 
@@ -48,6 +49,7 @@ async def lock(connection: Connection, tenant_id: str) -> None:
         return
     role = sql.Identifier(row["role"])
     await connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(role))
+    await connection.execute(QUERIES["forget_password"], {"tenant_id": tenant_id})
     await connection.execute(QUERIES["end_sessions"], {"role": row["role"]})
 
 

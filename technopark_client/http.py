@@ -142,13 +142,14 @@ class Http:
         """
         return self._ask("PUT", path, json=body)
 
-    def delete(self, path: str) -> Json:
-        """Take away.
+    def delete(self, path: str, if_match: str | None = None) -> Json:
+        """Take away; with an ETag only if that is still the thing's.
 
         Raises:
             ApiError: as for ``get``.
         """
-        return self._ask("DELETE", path)
+        headers = {} if if_match is None else {"If-Match": if_match}
+        return self._ask("DELETE", path, headers=headers)
 
     def items(self, path: str, **parameters: Parameter | Sequence[str]) -> Iterator[Json]:
         """Every item of a list, page after page as they are consumed.

@@ -187,10 +187,6 @@ class Operations(Http):
         """List tokens that were not revoked, without the tokens themselves."""
         return cast("Iterator[m.Token]", self.items(path("tokens"), user_id=user_id))
 
-    def create_token_by_password(self, body: m.SignInToken) -> m.IssuedToken:
-        """Make a token with e-mail address and password. It is shown in this answer only."""
-        return cast("m.IssuedToken", self.post(path("tokens", "sign-in"), body))
-
     def revoke_token(self, token_id: int) -> None:
         """Make a token worthless, at once."""
         self.delete(path("tokens", token_id))
@@ -449,9 +445,9 @@ class Operations(Http):
         """Show whether the tenant is to be deleted, and how far that is."""
         return cast("m.Deletion", self.get(path("tenants", tenant_id, "deletion")))
 
-    def withdraw_deletion(self, tenant_id: str) -> None:
+    def withdraw_deletion(self, tenant_id: str, *, if_match: str | None = None) -> None:
         """Keep the tenant after all, as long as its deletion has not begun."""
-        self.delete(path("tenants", tenant_id, "deletion"))
+        self.delete(path("tenants", tenant_id, "deletion"), if_match)
 
     def continue_deletion(self, tenant_id: str) -> m.Step:
         """Delete a part of the tenant's data; call it again until it is done."""
@@ -517,10 +513,6 @@ class Operations(Http):
         """Withdraw an invitation: its link is worthless."""
         self.delete(path("invitations", invitation_id))
 
-    def accept_invitation(self, body: m.Acceptance) -> m.User:
-        """Accept an invitation as a new user, with the link alone."""
-        return cast("m.User", self.post(path("invitations", "accept"), body))
-
     def join_by_invitation(self, body: m.Joining) -> m.Membership:
         """Accept an invitation as the user who you are already."""
         return cast("m.Membership", self.post(path("invitations", "join"), body))
@@ -528,10 +520,6 @@ class Operations(Http):
     def create_password_reset(self, user_id: int) -> m.IssuedReset:
         """Make a link by which a user sets a password; the link made before is worthless."""
         return cast("m.IssuedReset", self.post(path("users", user_id, "password-reset")))
-
-    def set_password_by_link(self, body: m.OtherPassword) -> None:
-        """Set a password by a link. Sessions end; an authenticator app and tokens stay."""
-        self.post(path("password-resets", "accept"), body)
 
     def offer_agreement(self, body: m.NewAgreement) -> m.Agreement:
         """Offer to let others read devices of a tenant that you own."""
@@ -561,9 +549,11 @@ class Operations(Http):
         """Show an agreement."""
         return cast("m.Agreement", self.get(path("agreements", agreement_id)))
 
-    def change_agreement(self, agreement_id: int, body: m.AgreementChanges) -> m.Agreement:
+    def change_agreement(
+        self, agreement_id: int, body: m.AgreementChanges, *, if_match: str | None = None
+    ) -> m.Agreement:
         """Change an offer. What was accepted stays as it is: revoke it and offer another."""
-        return cast("m.Agreement", self.patch(path("agreements", agreement_id), body))
+        return cast("m.Agreement", self.patch(path("agreements", agreement_id), body, if_match))
 
     def accept_agreement(self, agreement_id: int) -> m.Agreement:
         """Accept an offer."""
@@ -594,3 +584,15 @@ class Operations(Http):
     def lock_sql(self, tenant_id: str) -> None:
         """Let nobody of the tenant read with SQL any more, and end the sessions."""
         self.delete(path("tenants", tenant_id, "sql-password"))
+
+    def create_token_by_password(self, body: m.SignInToken) -> m.IssuedToken:
+        """Make a token with e-mail address and password. It is shown in this answer only."""
+        return cast("m.IssuedToken", self.post(path("tokens", "sign-in"), body))
+
+    def accept_invitation(self, body: m.Acceptance) -> m.User:
+        """Accept an invitation as a new user, with the link alone."""
+        return cast("m.User", self.post(path("invitations", "accept"), body))
+
+    def set_password_by_link(self, body: m.OtherPassword) -> None:
+        """Set a password by a link. Sessions end; an authenticator app and tokens stay."""
+        self.post(path("password-resets", "accept"), body)

@@ -107,3 +107,7 @@ DELETE FROM transfers WHERE to_tenant_id = %(tenant_id)s;
 -- delete_tenant --
 -- What else there is of a tenant goes with it.
 DELETE FROM tenants WHERE id = %(tenant_id)s;
+
+-- forget_audit --
+-- The last: the log tells of every deletion above.
+SELECT forget_audit(%(tenant_id)s);

@@ -17,3 +17,9 @@ SELECT FROM models WHERE id = %(id)s FOR NO KEY UPDATE;
 
 -- devices --
 SELECT FROM devices WHERE id = %(id)s FOR NO KEY UPDATE;
+
+-- agreements --
+SELECT FROM agreements WHERE id::text = %(id)s FOR NO KEY UPDATE;
+
+-- tenant_deletions --
+SELECT FROM tenant_deletions WHERE tenant_id = %(id)s FOR NO KEY UPDATE;

@@ -11,7 +11,7 @@ WHERE lower(u.email) = lower(%(email)s);
 
 -- set_password --
 INSERT INTO passwords (user_id, hash) VALUES (%(user_id)s, %(hash)s)
-ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed_at = now();
+ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, set_at = now();
 
 -- rehash_password --
 -- Of the same password with the parameters of today, unless it was changed meanwhile.

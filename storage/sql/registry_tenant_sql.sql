@@ -8,6 +8,13 @@ INSERT INTO sql_access (tenant_id) VALUES (%(tenant_id)s) ON CONFLICT DO NOTHING
 SELECT role::text, current_database()::text AS database FROM sql_access
 WHERE tenant_id = %(tenant_id)s;
 
+-- note_password --
+INSERT INTO sql_passwords (tenant_id) VALUES (%(tenant_id)s)
+ON CONFLICT (tenant_id) DO UPDATE SET set_at = excluded.set_at;
+
+-- forget_password --
+DELETE FROM sql_passwords WHERE tenant_id = %(tenant_id)s;
+
 -- end_sessions --
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %(role)s;
 

@@ -235,3 +235,45 @@ def test_a_token_by_password_is_a_token(owner: RunningRegistry) -> None:
     assert owner.as_(issued["token"]).get("me")["email"] == EMAIL
     refused = owner.request("POST", "/api/v1/tokens/sign-in", json={**body, "password": "x"})
     assert refused.status_code == 401
+
+
+def test_a_request_that_comes_again_in_a_session_is_done_once(owner: RunningRegistry) -> None:
+    here, there = (cookie(sign_in(owner)) | OURS | {"Idempotency-Key": "once"} for _ in range(2))
+    first, again, elsewhere = (
+        owner.request("POST", "/api/v1/tokens", json={"name": "x"}, headers=browser)
+        for browser in (here, here, there)
+    )
+    assert first.status_code == 201
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert elsewhere.status_code == 422
+
+
+def test_the_audit_log_tells_of_passwords_and_sessions_to_their_person(
+    owner: RunningRegistry, world: World
+) -> None:
+    sign_in(owner)
+    body = {"password": PASSWORD * 2, "current_password": PASSWORD}
+    owner.request("PUT", "/api/v1/me/password", world.tokens["owner"], json=body).raise_for_status()
+    newest = list(owner.as_(world.tokens["owner"]).items("audit"))[:4]
+    assert [(entry["kind"], entry["operation"]) for entry in newest] == [
+        ("session", "deleted"),
+        ("password", "changed"),
+        ("session", "created"),
+        ("password", "created"),
+    ]
+    assert set(newest[1]["after"]) == {"set_at"}
+    others = list(owner.as_(world.tokens["manager"]).items("audit"))
+    assert not {entry["id"] for entry in newest} & {entry["id"] for entry in others}
+
+
+def test_nobody_is_said_to_have_ended_a_session_that_ended_by_itself(
+    owner: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    sign_in(owner)
+    connection.execute("UPDATE sessions SET expires_at = now() - INTERVAL '1 second'")
+    set_password(owner, world.tokens["member"])
+    sign_in(owner, email="member@example.org")
+    newest = next(owner.as_(world.tokens["owner"]).items("audit"))
+    assert (newest["kind"], newest["operation"]) == ("session", "deleted")
+    assert (newest["user_id"], newest["address"]) == (None, None)

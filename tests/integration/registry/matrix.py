@@ -7,7 +7,7 @@ of the tenant and park in which everybody who asks has his or her role, or those
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from registry.rights import Action
@@ -31,6 +31,9 @@ class Sample:
         unseen: what one gets who does not see the thing: 422 where the body names it, 200 where
             a list has nothing of it.
         mend: SQL that takes back what a success has done, where the next one would fail.
+        names: which id of the side stands for a parameter of the path, where it is not the one of
+            that name.
+        elsewhere: who has the role at a place that has nothing to do with the thing.
     """
 
     route: str
@@ -41,16 +44,18 @@ class Sample:
     status: int = 200
     unseen: int = 404
     mend: str | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
 
 
-def sees(route: str, action: Action, query: str = "") -> Sample:
+def sees(route: str, action: Action, query: str = "", **more: Any) -> Sample:
     """A route that shows a thing."""
-    return Sample(route, action, action, query=query)
+    return Sample(route, action, action, query=query, **more)
 
 
-def lists(route: str, action: Action, query: str) -> Sample:
+def lists(route: str, action: Action, query: str, **more: Any) -> Sample:
     """A list of things of the side, which is empty for whoever does not see them."""
-    return Sample(route, action, action, query=query, unseen=200)
+    return Sample(route, action, action, query=query, unseen=200, **more)
 
 
 def changes(
@@ -190,7 +195,11 @@ SAMPLES = [
     ),
     lists("GET /rejections", "device.read", "tenant_id={tenant_id}&" + RANGE),
     lists("GET /rejections/summary", "device.read", "tenant_id={tenant_id}&" + RANGE),
+    lists("GET /latest", "device.read", "device_id={device_id}"),
+    lists("GET /exports", "device.read", "tenant_id={tenant_id}"),
+    # Each row of the file is refused by itself.
+    Sample("POST /imports", "device.change", "device.change", MAKE_DEVICE, unseen=200),
     lists("GET /audit", "audit.read", "kind=device&tenant_id={tenant_id}"),
 ]  # fmt: skip
-# What takes the secret of a device, and no token of a person.
-DEVICES_OWN = {"POST /devices/{device_id}/telemetry"}
+# What takes the secret of a device, or a key for many, and no token of a person.
+DEVICES_OWN = {"POST /devices/{device_id}/telemetry", "POST /provision"}

@@ -25,17 +25,34 @@ from tests.parts import free_port
 Entry = dict[str, Any]
 AUDITED = {
     "parks", "labs", "tenants", "users", "memberships", "tokens", "models", "model_metrics",
-    "devices", "device_secrets",
+    "devices", "device_secrets", "provisioning_keys", "claim_codes", "bookings", "transfers",
+    "transfer_devices", "agreements", "sql_passwords", "tenant_deletions", "passwords",
+    "password_resets", "sessions", "provider_identities", "invitations", "authenticators",
 }  # fmt: skip
 # What devices and the platform itself write.
 UNAUDITED = {
     "audit_log", "schema_migrations", "series", "readings", "states", "flags", "latest",
-    "rejections", "device_activity",
+    "rejections", "device_activity", "provisioned_devices", "device_search", "notices", "channels",
+    "attempts", "idempotency_keys",
+    # Follow what is logged of the device, of the transfer and of the tenant.
+    "device_owners", "sql_access",
+    # By nothing but their hash could the log name them.
+    "recovery_codes",
 }  # fmt: skip
 UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},
-    "devices": {"attributes", "attributes_at", "changed_at"},
+    "devices": {"attributes", "attributes_at", "changed_at", "home_park_id", "lab_park_id"},
     "device_secrets": {"hash", "offered_at"},
+    "provisioning_keys": {"sha256", "made"},
+    "claim_codes": {"sha256"},
+    # Of a transfer it is the time of the entry.
+    "transfers": {"offered_at"},
+    "agreements": {"reader"},
+    "passwords": {"hash"},
+    "password_resets": {"sha256"},
+    "sessions": {"sha256", "last_used_at"},
+    "invitations": {"sha256"},
+    "authenticators": {"secret", "last_step"},
 }
 
 

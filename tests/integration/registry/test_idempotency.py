@@ -7,10 +7,23 @@ import pytest
 from tests.integration.registry.conftest import RunningRegistry, World
 
 DEVICE = {"tenant_id": "sunny", "name": "Roof"}
-# What a repeated call does not harm, and what is no matter of one transaction: see ADR 0017.
+# What a repeated call does not harm, what proves who one is, and what is no matter of one
+# transaction: see ADR 0017.
 WITHOUT_KEY = {
-    "/api/v1/devices/{device_id}/telemetry",
-    "/api/v1/devices/{device_id}/rejections/replay",
+    f"/api/v1/{path}"
+    for path in (
+        "devices/{device_id}/telemetry",
+        "devices/{device_id}/rejections/replay",
+        "imports",
+        "provision",
+        "sessions",
+        "tokens/sign-in",
+        "invitations/accept",
+        "password-resets/accept",
+        "me/authenticator",
+        "me/authenticator/confirm",
+        "me/authenticator/remove",
+    )
 }
 
 
