@@ -14,11 +14,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
-from registry.cookies import CookieSession
-from registry.origin import ORIGIN
-from registry.problems import ForbiddenError, NotFoundError, UnauthorizedError
+from registry.http.origin import ORIGIN
+from registry.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
+from registry.identity.cookies import CookieSession
+from registry.identity.scopes import TokenScope, needed_scope, require_scope
 from registry.rights import Action, reach, refusal
-from registry.scopes import TokenScope, needed_scope, require_scope
 from storage import audit, devices, models, parks, people, tenants
 from storage.people import Viewer
 from storage.rows import Connection, Row, Scope

@@ -18,55 +18,46 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from broker.config import internal_users
 from registry import (
-    agreements,
     audit,
-    bookings,
-    claims,
-    deletions,
     device_secrets,
     devices,
-    exports,
     health,
-    holdings,
-    imports,
-    invitations,
     latest,
-    metrics,
     models,
-    notices,
     parks,
-    password_resets,
-    passwords,
-    problems,
-    provider,
-    provisioning,
-    provisioning_keys,
     readings,
-    reference,
     rejections,
     replay,
-    second_factor,
-    sessions,
     telemetry,
-    tenant_sql,
     tenants,
-    tokens,
-    transfers,
-    users,
 )
 from registry.access import Pool
-from registry.body_limit import BodyLimit
-from registry.broker_files import Keeper
-from registry.broker_metrics import BrokerMetrics
-from registry.broker_room import Room
-from registry.etags import ETags
-from registry.links import PAGE
-from registry.origin import KnownOrigin
-from registry.password_hashing import Hasher
+from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
+from registry.enrolment.tries import Tries
+from registry.http import metrics, problems, reference
+from registry.http.body_limit import BodyLimit
+from registry.http.etags import ETags
+from registry.http.origin import KnownOrigin
+from registry.identity import (
+    invitations,
+    password_resets,
+    passwords,
+    provider,
+    second_factor,
+    sessions,
+    tokens,
+    users,
+)
+from registry.identity.links import PAGE
+from registry.identity.password_hashing import Hasher
+from registry.mosquitto.figures import BrokerMetrics
+from registry.mosquitto.files import Keeper
+from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
+from registry.mosquitto.room import Room
+from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
-from registry.publisher import MAX_PAYLOAD, Publisher
 from registry.settings import Settings
-from registry.tries import Tries
+from registry.sharing import agreements, notices, tenant_sql
 from storage.agreements import warn
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
@@ -125,7 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
-    app.mount(PAGE, StaticFiles(packages=[("registry", "link")], html=True))
+    app.mount(PAGE, StaticFiles(packages=[("registry.identity", "link")], html=True))
     return app
 
 

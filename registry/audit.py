@@ -18,8 +18,8 @@ from registry.access import (
     ReadableTenant,
     SignedIn,
 )
-from registry.fields import Answer, example
-from registry.pages import Page, PageQuery
+from registry.http.fields import Answer, example
+from registry.http.pages import Page, PageQuery
 from registry.rejections import End, Start
 from storage import audit
 from storage.rows import Connection, Row

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
 from registry.access import Database, KeptDevice, SignedIn, readable_device
-from registry.fields import Answer, Body, example
-from registry.idempotency import Once
-from registry.pages import Page, PageQuery, by_id
-from registry.problems import ConflictError, NotFoundError
+from registry.http.fields import Answer, Body, example
+from registry.http.idempotency import Once
+from registry.http.pages import Page, PageQuery, by_id
+from registry.http.problems import ConflictError, NotFoundError
 from storage import credentials
 from storage.credentials import MAX_VALID_SECRETS, TooManySecretsError
 from storage.rows import Row

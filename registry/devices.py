@@ -21,8 +21,8 @@ from registry.access import (
     VisibleDevice,
     readable_device,
 )
-from registry.etags import unless_changed
-from registry.fields import (
+from registry.http.etags import unless_changed
+from registry.http.fields import (
     Answer,
     Body,
     DeviceId,
@@ -36,10 +36,10 @@ from registry.fields import (
     example,
     unset,
 )
-from registry.idempotency import Once
-from registry.pages import Page, PageQuery, Search, by_id
-from registry.problems import ConflictError, in_body, no_such
-from registry.stages import ServingStage, Stage, require_move
+from registry.http.idempotency import Once
+from registry.http.pages import Page, PageQuery, Search, by_id
+from registry.http.problems import ConflictError, in_body, no_such
+from registry.ownership.stages import ServingStage, Stage, require_move
 from storage import bookings, credentials, devices, tenants, transfers
 from storage.rows import Connection, Row
 

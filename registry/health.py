@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 
 from registry.access import Database
-from registry.fields import Answer, example
-from registry.problems import UnavailableError
-from registry.publisher import Publisher
+from registry.http.fields import Answer, example
+from registry.http.problems import UnavailableError
+from registry.mosquitto.publisher import Publisher
 from registry.telemetry import publisher
 from storage.errors import MigrationError
 from storage.health import require_current_schema

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from registry.access import Database, SignedIn
 from registry.devices import MAX_IDS
-from registry.fields import DeviceId, example
-from registry.pages import Page, PageQuery
+from registry.http.fields import DeviceId, example
+from registry.http.pages import Page, PageQuery
 from registry.readings import Latest
 from storage import telemetry_queries
 from storage.rows import Row

@@ -16,8 +16,8 @@ from registry.access import (
     SignedIn,
     readable_model,
 )
-from registry.etags import unless_changed
-from registry.fields import (
+from registry.http.etags import unless_changed
+from registry.http.fields import (
     Answer,
     Body,
     Finite,
@@ -30,9 +30,9 @@ from registry.fields import (
     example,
     unset,
 )
-from registry.idempotency import Once
-from registry.pages import Page, SearchQuery, by_id
-from registry.problems import ForbiddenError, no_such
+from registry.http.idempotency import Once
+from registry.http.pages import Page, SearchQuery, by_id
+from registry.http.problems import ForbiddenError, no_such
 from storage import models, tenants
 from storage.rows import Connection, Row
 

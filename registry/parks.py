@@ -18,11 +18,21 @@ from registry.access import (
     readable_lab,
     readable_park,
 )
-from registry.etags import unless_changed
-from registry.fields import Answer, Body, Latitude, Longitude, Name, Slug, TimeZone, example, unset
-from registry.idempotency import Once
-from registry.pages import Page, PageQuery, by_id
-from registry.problems import no_such
+from registry.http.etags import unless_changed
+from registry.http.fields import (
+    Answer,
+    Body,
+    Latitude,
+    Longitude,
+    Name,
+    Slug,
+    TimeZone,
+    example,
+    unset,
+)
+from registry.http.idempotency import Once
+from registry.http.pages import Page, PageQuery, by_id
+from registry.http.problems import no_such
 from storage import parks
 from storage.rows import Row
 

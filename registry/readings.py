@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
 from registry.access import Database, Person, SignedIn
-from registry.fields import Answer, MetricName, example
+from registry.http.fields import Answer, MetricName, example
+from registry.http.pages import Page, PageQuery
 from registry.models import MetricKind
-from registry.pages import Page, PageQuery
 from registry.sight import SeenDevice
 from storage import telemetry_queries
 from storage.rows import Connection, Row

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Validation
 from broker.payloads import Reason
 from broker.topics import Channel
 from registry.access import Database, SignedIn
-from registry.fields import Answer, example
-from registry.pages import Page, PageQuery
+from registry.http.fields import Answer, example
+from registry.http.pages import Page, PageQuery
 from registry.sight import HeldDevice
 from storage import rejections
 from storage.rejections import Filter

@@ -20,10 +20,10 @@ from registry.access import (
     signed_in,
     token_scheme,
 )
-from registry.fields import Answer, Body, example
-from registry.pages import CURSOR_LENGTH, cursor, key
-from registry.problems import UnavailableError
-from registry.publisher import MAX_TURN, Publisher
+from registry.http.fields import Answer, Body, example
+from registry.http.pages import CURSOR_LENGTH, cursor, key
+from registry.http.problems import UnavailableError
+from registry.mosquitto.publisher import MAX_TURN, Publisher
 from registry.rejections import End, Start, replay_topics
 from registry.telemetry import publisher
 from storage import rejections

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from registry.access import Database, SignedIn
-from registry.problems import ForbiddenError, NotFoundError
+from registry.http.problems import ForbiddenError, NotFoundError
 from storage import telemetry_queries
 
 

@@ -12,10 +12,10 @@ from broker.passwords import hash_secret, new_secret, verify_secret
 from broker.payloads import decode
 from broker.topics import DEVICE_ID, Channel, Topic
 from registry.access import Pool, pool
-from registry.broker_room import Room
-from registry.fields import Answer, example
-from registry.problems import UnauthorizedError, UnavailableError, UnprocessableError
-from registry.publisher import Publisher
+from registry.http.fields import Answer, example
+from registry.http.problems import UnauthorizedError, UnavailableError, UnprocessableError
+from registry.mosquitto.publisher import Publisher
+from registry.mosquitto.room import Room
 from storage import credentials
 from storage.rows import Row
 

@@ -15,10 +15,10 @@ from registry.access import (
     SignedIn,
     readable_tenant,
 )
-from registry.etags import unless_changed
-from registry.fields import Answer, Body, Name, Quota, Slug, example, unset
-from registry.idempotency import Once
-from registry.pages import Page, SearchQuery, by_id
+from registry.http.etags import unless_changed
+from registry.http.fields import Answer, Body, Name, Quota, Slug, example, unset
+from registry.http.idempotency import Once
+from registry.http.pages import Page, SearchQuery, by_id
 from storage import tenant_sql, tenants
 from storage.rows import Row
 

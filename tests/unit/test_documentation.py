@@ -19,11 +19,11 @@ from cli.environment import BrokerSettings, MigrateSettings
 from cli.main import app
 from ingest.metrics import Metrics
 from registry.app import create_app, open_pool
-from registry.broker_files import Keeper
-from registry.broker_metrics import BrokerMetrics
-from registry.broker_room import Room
-from registry.metrics import Parts
-from registry.publisher import Publisher
+from registry.http.metrics import Parts
+from registry.mosquitto.figures import BrokerMetrics
+from registry.mosquitto.files import Keeper
+from registry.mosquitto.publisher import Publisher
+from registry.mosquitto.room import Room
 from registry.rights import RIGHTS, Role
 
 ROOT = Path(__file__).parents[2]

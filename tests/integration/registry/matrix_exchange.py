@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from registry.claim_code import digest, new_code
+from registry.enrolment.claim_code import digest, new_code
 from tests.integration.registry.matrix import Sample, changes, lists, sees
 
 IN_PARK = frozenset({"manager", "visitor"})

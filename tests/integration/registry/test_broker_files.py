@@ -227,7 +227,7 @@ def test_the_registry_stops_also_while_credentials_change(
     wired: RunningRegistry, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So that the end meets a change, and not the pause after one.
-    monkeypatch.setattr("registry.broker_files.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("registry.mosquitto.files.PAUSE_SECONDS", 0)
     stopping = threading.Event()
 
     def change() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from broker.passwords import verify_secret
 from cli import claims
 from cli.api import ApiError
-from registry.claims import TRIES
+from registry.enrolment.claims import TRIES
 from tests.integration.registry.conftest import RunningRegistry, World
 
 NOT_TO_BE_HAD = "there is no device to be had by this code: it is unknown, used or old"

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from cli.api import ApiError
-from registry.stages import MOVES, ServingStage
+from registry.ownership.stages import MOVES, ServingStage
 from tests.integration.registry.conftest import RunningRegistry, World
 from tests.integration.registry.ownership import days_read, measure
 

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
 
-from registry.broker_metrics import SYS_TOPICS
+from registry.mosquitto.figures import SYS_TOPICS
 from stack import broker_service
 from tests.integration.registry.conftest import (
     RunningRegistry,

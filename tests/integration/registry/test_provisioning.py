@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from broker.passwords import verify_secret
 from cli import provisioning
 from cli.api import ApiError
-from registry.provisioning import TRIES
-from registry.tries import Tries
+from registry.enrolment.provisioning import TRIES
+from registry.enrolment.tries import Tries
 from tests.integration.registry.conftest import RunningRegistry, World
 
 KEYS = "tenants/sunny/provisioning-keys"

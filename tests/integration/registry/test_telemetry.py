@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.client import MQTTMessage
 
 from cli.api import ApiError
-from registry.publisher import MAX_PAYLOAD
+from registry.mosquitto.publisher import MAX_PAYLOAD
 from tests.integration.registry.conftest import RunningRegistry, World
 from tests.parts import USERS, RunningBroker, RunningIngest, wait_until
 

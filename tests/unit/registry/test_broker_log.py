@@ -1,6 +1,6 @@
 import pytest
 
-from registry.broker_log import BrokerLog
+from registry.mosquitto.log import BrokerLog
 
 AT = "2026-11-22T00:15:35: "
 
@@ -76,7 +76,7 @@ def test_a_new_connection_to_the_broker_begins_anew() -> None:
 
 
 def test_refusals_of_endless_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.broker_log.MAX_REFUSED", 5)
+    monkeypatch.setattr("registry.mosquitto.log.MAX_REFUSED", 5)
     _, told = read(
         *(f"Client dev-{n} [127.0.0.1:{n}] disconnected: not authorised." for n in range(9))
     )

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from registry.broker_metrics import SYS_TOPICS, BrokerMetrics
+from registry.mosquitto.figures import SYS_TOPICS, BrokerMetrics
 
 DROPPED = "$SYS/broker/publish/messages/dropped"
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from registry import broker_room
-from registry.broker_room import MESSAGE_BYTES, Room
+from registry.mosquitto import room as broker_room
+from registry.mosquitto.room import MESSAGE_BYTES, Room
 
 COUNTERS = "$SYS/broker/store/messages"
 

@@ -3,9 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry.claim_code import ALPHABET, digest, new_code, plain
-from registry.claims import CODE
-from registry.tries import MAX_KNOWN, PERIOD_SECONDS, TooManyTriesError, Tries
+from registry.enrolment.claim_code import ALPHABET, digest, new_code, plain
+from registry.enrolment.claims import CODE
+from registry.enrolment.tries import MAX_KNOWN, PERIOD_SECONDS, TooManyTriesError, Tries
 
 
 def test_a_code_is_taken_however_it_is_typed() -> None:

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from registry.deprecation import deprecated
+from registry.http.deprecation import deprecated
 
 
 async def get(app: FastAPI, path: str) -> httpx.Response:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.device_cells import COLUMNS, read_cells, write_cells
-from registry.device_file import MAX_ROWS, FileRow, read_file
-from registry.problems import UnprocessableError
+from registry.enrolment.device_cells import COLUMNS, read_cells, write_cells
+from registry.enrolment.device_file import MAX_ROWS, FileRow, read_file
+from registry.http.problems import UnprocessableError
 
 ROOF = {"id": "roof-1", "name": "Roof 1", "tags": ["a", "b"]}
 SAME = [

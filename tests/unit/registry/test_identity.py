@@ -7,7 +7,8 @@ from fastapi.routing import APIRouter
 from pydantic import SecretStr, ValidationError
 
 from registry.app import ROUTERS
-from registry.password_hashing import (
+from registry.http.problems import UnavailableError
+from registry.identity.password_hashing import (
     AT_ONCE,
     WAITING,
     Hasher,
@@ -16,10 +17,9 @@ from registry.password_hashing import (
     strong,
     verify,
 )
-from registry.problems import UnavailableError
-from registry.scopes import WRITES
+from registry.identity.scopes import WRITES
+from registry.identity.sign_in import address_key
 from registry.settings import Settings
-from registry.sign_in import address_key
 
 
 def settings(**fields: object) -> Settings:

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.access import Person
-from registry.device_cells import COLUMNS
-from registry.device_file import read_file
-from registry.import_answer import ImportLine, ImportOptions
-from registry.importing import Import
-from registry.problems import UnprocessableError
+from registry.enrolment.device_cells import COLUMNS
+from registry.enrolment.device_file import read_file
+from registry.enrolment.import_answer import ImportLine, ImportOptions
+from registry.enrolment.importing import Import
+from registry.http.problems import UnprocessableError
 
 MEMBER = {"role": "tenant-member", "tenant_id": "sunny", "park_id": None, "until": None}
 MARIA = Person(2, "maria@sunny.example", "Maria", [MEMBER])

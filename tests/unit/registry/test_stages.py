@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.problems import ConflictError
-from registry.stages import MOVES, require_move
+from registry.http.problems import ConflictError
+from registry.ownership.stages import MOVES, require_move
 
 PAGE = Path(__file__).parents[3] / "docs" / "ownership.md"
 

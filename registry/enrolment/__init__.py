@@ -1,0 +1,1 @@
+"""How devices come in: by file, by claim code, by provisioning key."""

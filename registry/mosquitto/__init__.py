@@ -1,0 +1,1 @@
+"""The registry's side of the broker: its files, its log, its figures, and what is published."""

@@ -1,0 +1,1 @@
+"""Whose devices and readings are, and for how long."""

@@ -1,0 +1,1 @@
+"""What others may read, by agreement and by SQL."""
