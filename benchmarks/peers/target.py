@@ -12,8 +12,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from broker.config import SHARED_TELEMETRY
+
 TABLE = "peer_readings"
-TOPIC = "devices/+/telemetry"
+# As ingest: its session is in the broker already, and a second subscription would bring all twice.
+TOPIC = SHARED_TELEMETRY
 USER = "_ingest"
 # Messages in one COPY, for all peers; and how long the first of them waits at most, in seconds.
 BATCH = 5000
