@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from cli.api import ApiError
 from storage.ingest import RejectedMessage, store_rejections
 from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.integration.registry.ownership import day, hand_over
-from tests.parts import USERS, RunningBroker, RunningIngest, ingest_settings, wait_until
+from tests.parts import USERS, RunningBroker, RunningIngest, wait_until
 
 PATH = "devices/sunny-1/rejections/replay"
 START = datetime(2026, 3, 1, 12, 0, 0, 123_457, tzinfo=UTC)
@@ -281,7 +280,11 @@ def test_a_replay_that_cannot_be_is_refused_by_name(
 
 
 def test_what_was_rejected_is_stored_after_the_cause_is_mended(
-    wired: RunningRegistry, world: World, connection: psycopg.Connection, broker: RunningBroker
+    wired: RunningRegistry,
+    ingest: RunningIngest,
+    world: World,
+    connection: psycopg.Connection,
+    broker: RunningBroker,
 ) -> None:
     """From the device by way of a rejection and a changed model to a reading at its old time."""
     metric = {"metric": "t", "unit": "Cel", "maximum": 50, "out_of_range": "reject"}
@@ -289,21 +292,15 @@ def test_what_was_rejected_is_stored_after_the_cause_is_mended(
     wired.admin.patch("devices/sunny-1", {"model_id": "probe"})
     secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
     wait_until(lambda: broker.accepts("sunny-1", secret), "the device is let in")
-    with tempfile.TemporaryDirectory() as journal:
-        ingest = RunningIngest(
-            ingest_settings(wired.settings.database_url.get_secret_value(), broker.port, journal)
-        )
-        ingest.start()
-        with broker.client("sunny-1", secret) as device:
-            device.publish("devices/sunny-1/telemetry", '{"t": 60}', 1).wait_for_publish(10)
-        wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "its refusal")
-        assert wired.admin.post(PATH)["replayed"] == 1
-        wait_until(lambda: ingest.count("messages_stored") == 2, "the replay")
-        wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "it is open")
-        wired.admin.patch("models/probe", {"metrics": [{**metric, "maximum": 70}]})
-        assert wired.admin.post(PATH)["replayed"] == 1
-        wait_until(lambda: ingest.count("readings_stored") == 1, "the reading")
-        ingest.stop()
+    with broker.client("sunny-1", secret) as device:
+        device.publish("devices/sunny-1/telemetry", '{"t": 60}', 1).wait_for_publish(10)
+    wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "its refusal")
+    assert wired.admin.post(PATH)["replayed"] == 1
+    wait_until(lambda: ingest.count("messages_stored") == 2, "the replay")
+    wait_until(lambda: still_open(connection) == [("telemetry", "out-of-range")], "it is open")
+    wired.admin.patch("models/probe", {"metrics": [{**metric, "maximum": 70}]})
+    assert wired.admin.post(PATH)["replayed"] == 1
+    wait_until(lambda: ingest.count("readings_stored") == 1, "the reading")
     assert still_open(connection) == []
     [(first, stored)] = connection.execute(
         "SELECT r.ts, t.ts FROM rejections r, telemetry t WHERE t.value = 60"
