@@ -37,7 +37,8 @@ def identity_url(server: str, template: str) -> str:
     return server.replace("/postgres", "/identity")
 
 
-@pytest.fixture(scope="session")
+# Not longer: tests of other folders would have its threads beside them.
+@pytest.fixture(scope="module")
 def served(
     identity_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningRegistry]:
