@@ -8,10 +8,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.ready
 	$(BIN)/technopark up --demo $(ARGS)
 
-# Most tests wait for services, so two at a time take little more than half as long. The longest
-# files come first by their folders' names.
+# Most tests wait for services, so two at a time take little more than half as long.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
