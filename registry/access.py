@@ -89,6 +89,7 @@ class Person:
         name: as it was given.
         memberships: ``role, park_id, tenant_id, until`` of the roles that count today.
         token_id: of the token that was shown; None: a session's cookie was.
+        has_passes: whether an agreement was ever made with the person himself or herself.
     """
 
     id: int
@@ -96,10 +97,12 @@ class Person:
     name: str
     memberships: list[dict[str, Any]]
     token_id: int | None = None
+    has_passes: bool = False
 
     def reach(self, action: Action) -> Scope:
         """Where the person may do this; what agreements give is the reader's, not a role's."""
-        return replace(reach(self.memberships, action), user_id=self.id)
+        reached = reach(self.memberships, action)
+        return replace(reached, user_id=self.id, has_passes=self.has_passes)
 
     def may(self, action: Action, thing: Row) -> bool:
         """Whether the person may do this with a thing.
@@ -143,7 +146,14 @@ async def signed_in(
     require_scope(credentials.needed, row["scopes"])
     if ORIGIN.get().changes:
         await note_actor(connection, row["id"], row["token_id"])
-    return Person(row["id"], row["email"], row["name"], row["memberships"], row["token_id"])
+    return Person(
+        row["id"],
+        row["email"],
+        row["name"],
+        row["memberships"],
+        row["token_id"],
+        row["has_passes"],
+    )
 
 
 async def note_actor(connection: Connection, user_id: int | None, token_id: int | None) -> None:

@@ -30,8 +30,8 @@ async def person(connection: Connection, key: str) -> Row | None:
     """The user whom a token or a session stands for, with the memberships that count today.
 
     Returns:
-        ``id, email, name, memberships, scopes``; None for a key that is unknown, expired or
-        revoked.
+        ``id, email, name, memberships, scopes, has_passes``; None for a key that is unknown,
+        expired or revoked.
     """
     row = await first(connection, QUERIES["person"], {"sha256": hash_token(key)})
     if row and row["unmarked"]:

@@ -5,7 +5,8 @@
 -- midnight in its park (the tenant's home park for a role in a tenant), in UTC without a park.
 SELECT u.id, u.email, u.name, k.token_id, k.session_id, k.scopes,
        k.last_used_at IS NULL OR k.last_used_at < now() - INTERVAL '1 minute' AS unmarked,
-       coalesce(m.memberships, '[]') AS memberships
+       coalesce(m.memberships, '[]') AS memberships,
+       EXISTS (SELECT FROM agreements WHERE reader = 'user:' || u.id) AS has_passes
 FROM valid_keys k
 JOIN users u ON u.id = k.user_id
 LEFT JOIN LATERAL (
