@@ -42,8 +42,8 @@ async def person(connection: Connection, key: str) -> Row | None:
 
 
 async def create_user(connection: Connection, user: Row) -> Row:
-    """Add a user, who has no role yet."""
-    return await only(connection, QUERIES["create_user"], user)
+    """Add a user, who has no role yet: ``email, name`` and, if it is known, ``language``."""
+    return await only(connection, QUERIES["create_user"], {"language": None, **user})
 
 
 async def users(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, status
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from registry.access import (
     Administrator,
@@ -18,19 +18,23 @@ from registry.access import (
 from registry.http.fields import Answer, Body, Email, Name, Slug, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, SearchQuery, by_id
+from registry.mail.texts import Language
 from registry.rights import Role
 from storage import people
 from storage.rows import Row
 
 router = APIRouter(tags=["people"], route_class=Once)
 
-USER = {"email": "maria@sunny.example", "name": "Maria Sousa"}
+USER = {"email": "maria@sunny.example", "name": "Maria Sousa", "language": "id"}
 MEMBERSHIP: dict[str, Any] = {
     "role": "tenant-member",
     "park_id": None,
     "tenant_id": "sunny",
     "until": "2026-12-31",
 }
+MailLanguage = Annotated[
+    Language | None, Field(description="of mails to the person; null: not known, English")
+]
 
 
 class NewUser(Body):
@@ -39,6 +43,7 @@ class NewUser(Body):
     model_config = example(**USER)
     email: Email
     name: Name
+    language: MailLanguage = None
 
 
 class User(Answer):
@@ -48,6 +53,7 @@ class User(Answer):
     id: int
     email: str
     name: str
+    language: str | None
     created_at: datetime
 
 

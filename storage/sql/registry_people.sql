@@ -30,7 +30,7 @@ UPDATE sessions SET last_used_at = now()
 WHERE id = (SELECT id FROM sessions WHERE id = %(session_id)s FOR UPDATE SKIP LOCKED);
 
 -- create_user --
-INSERT INTO users (email, name) VALUES (%(email)s, %(name)s) RETURNING *;
+INSERT INTO users (email, name, language) VALUES (%(email)s, %(name)s, %(language)s) RETURNING *;
 
 -- users --
 -- People are seen by themselves, by administrators and by the owners of a tenant they belong to.
