@@ -67,6 +67,11 @@ async def user(connection: Connection, viewer: Viewer, user_id: int) -> Row | No
     return rows[0] if rows else None
 
 
+async def forget_person(connection: Connection, user_id: int) -> None:
+    """Delete a user with all that is about him or her alone, in the audit log too."""
+    await connection.execute(QUERIES["forget_person"], {"user_id": user_id})
+
+
 async def create_membership(connection: Connection, user_id: int, membership: Row) -> Row:
     """Give a user a role."""
     parameters = {**membership, "user_id": user_id}

@@ -14,10 +14,13 @@ from registry.access import (
     ManagedMembership,
     ReadableUser,
     SignedIn,
+    readable_user,
 )
+from registry.http.etags import unless_changed
 from registry.http.fields import Answer, Body, Email, Name, Slug, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, SearchQuery, by_id
+from registry.http.problems import ConflictError
 from registry.mail.texts import Language
 from registry.rights import Role
 from storage import people
@@ -135,6 +138,22 @@ async def list_users(
 async def show_user(user: ReadableUser) -> Row:
     """Show a user."""
     return user
+
+
+@router.delete(
+    "/users/{user_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={409: {}},
+    dependencies=[unless_changed("users", readable_user, User)],
+)
+async def delete_user(user: ReadableUser, connection: Database, person: Administrator) -> None:
+    """Delete a user with all that is personal: roles, tokens, sessions, and what the log tells of.
+
+    What he or she did to things of others stays in the log, under a number that is nobody's.
+    """
+    if user["id"] == person.id:
+        raise ConflictError("you cannot delete yourself: another administrator can")
+    await people.forget_person(connection, user["id"])
 
 
 @router.post(

@@ -46,5 +46,7 @@ CREATE FUNCTION forget_person(person bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM users WHERE id = person;
     DELETE FROM audit_log WHERE person_id = person AND tenants = '{}' AND parks = '{}';
+    INSERT INTO audit_log (operation, kind, subject, tenants, parks)
+    VALUES ('deleted', 'user', person::text, '{}', '{}');
 END $$;
 REVOKE EXECUTE ON FUNCTION forget_person FROM PUBLIC;

@@ -46,6 +46,9 @@ WHERE (%(everything)s OR u.id IN (
 ORDER BY u.id
 LIMIT %(limit)s;
 
+-- forget_person --
+SELECT forget_person(%(user_id)s);
+
 -- create_membership --
 INSERT INTO memberships (user_id, role, park_id, tenant_id, until)
 VALUES (%(user_id)s, %(role)s, %(park_id)s, %(tenant_id)s, %(until)s)
