@@ -282,7 +282,7 @@ def user_number(api: Api, who: str) -> int:
     for found in api.list_users(email=who):
         return int(found["id"])
     raise failed(
-        f"you see no user with the address {who}: `technopark user list` shows whom you do"
+        f"you see nobody with the address {who}; `technopark user list` shows whom you see"
     )
 
 
