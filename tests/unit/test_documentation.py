@@ -20,6 +20,8 @@ from cli.main import app
 from ingest.metrics import Metrics
 from registry.app import create_app, open_pool
 from registry.http.metrics import Parts
+from registry.mail.delivery import MailMetrics, Postman
+from registry.mail.outbox import Outbox
 from registry.mosquitto.figures import BrokerMetrics
 from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import Publisher
@@ -112,6 +114,7 @@ def registry_metrics() -> CollectorRegistry:
     found: CollectorRegistry = app.state.metrics
     found.register(Parts(pool, Publisher("", 1, "", keeper.heard, figures), keeper))
     found.register(figures)
+    found.register(MailMetrics(Postman(pool, settings, Outbox(settings))))
     return found
 
 
