@@ -92,7 +92,8 @@ class Postman:
         # What servers say may name the address: only their numbers are logged.
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as error:
             await self.refused(mail, status(error), about)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        # ValueError: the server's name is none. A fault here would end the registry.
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             if isinstance(error, aiosmtplib.SMTPNotSupported) and not letter.to.isascii():
                 await self.refused(mail, None, about)
                 return True

@@ -258,6 +258,14 @@ def test_a_mail_waits_for_a_server_that_is_down_and_is_no_secret_there(
     assert waiting(connection) == 0
 
 
+def test_a_server_whose_name_is_none_loses_no_mail(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    put(settings, connection)
+    assert not deliver(settings.model_copy(update={"smtp_host": "a..b"})).reachable
+    assert waiting(connection) == 1
+
+
 def test_a_request_does_not_wait_for_a_server_that_does_not_answer(
     mailing: RunningRegistry, world: World, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
