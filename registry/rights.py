@@ -61,7 +61,9 @@ MAKERS: frozenset[Role] = OWNERS | {"tenant-member"}
 READERS: frozenset[Role] = MANAGERS | MAKERS | {"mentor", "viewer"}
 
 RIGHTS: dict[Action, Right] = {
-    "platform.run": Right("add parks, tenants and users, or give a tenant a home park", ADMINS),
+    "platform.run": Right(
+        "add parks, tenants and users, delete users, or give a tenant a home park", ADMINS
+    ),
     "park.read": Right("see a park", READERS, everybody=True),
     "park.change": Right("change a park", MANAGERS),
     "lab.read": Right("see a lab", READERS, everybody=True),

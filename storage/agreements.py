@@ -90,9 +90,18 @@ async def decide(
     return await first(connection, QUERIES["decide"], parameters) is not None
 
 
-async def warn(connection: Connection) -> None:
-    """Store the warnings that are due; those that are there already stay as they are."""
-    await connection.execute(QUERIES["warn"], {"days": list(WARNING_DAYS)})
+async def warn(connection: Connection) -> list[Row]:
+    """Store the warnings that are due; those that are there already stay as they are.
+
+    Returns:
+        The new ones, with ``expires_at``, when nobody has to be warned any more.
+    """
+    return await every(connection, QUERIES["warn"], {"days": list(WARNING_DAYS)})
+
+
+async def warned(connection: Connection, agreement_id: int) -> list[Row]:
+    """Whom a warning concerns: ``email, language`` of those who decide on both sides."""
+    return await every(connection, QUERIES["warned"], {"agreement_id": agreement_id})
 
 
 async def notices(connection: Connection, scope: Scope, after: int | None, limit: int) -> list[Row]:

@@ -192,8 +192,16 @@ def from_validation(request: Request, error: RequestValidationError) -> ProblemE
 
 def sentence_of(problem: Mapping[str, Any]) -> str:
     """What is wrong with a field."""
-    if problem["type"] == "extra_forbidden":
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "extra_forbidden":
         return "there is no such field: is its name misspelt?"
+    if kind.startswith("date_"):
+        return "give a day such as 2026-12-31"
+    # A secret, of which pydantic speaks as of a list.
+    if kind == "too_short" and context.get("field_type") == "Value":
+        return f"at least {context['min_length']} characters"
+    if kind == "too_long" and context.get("field_type") == "Value":
+        return f"at most {context['max_length']} characters"
     return str(problem["msg"]).removeprefix("Value error, ")
 
 
@@ -214,6 +222,9 @@ def from_database(error: psycopg.Error) -> ProblemError:
         case psycopg.errors.ForeignKeyViolation():
             column = referring_column(error)
             return no_such(column, column.removesuffix("_id"))
+        case psycopg.errors.CheckViolation() if error.diag.constraint_name in BROKEN:
+            field, sentence = BROKEN[error.diag.constraint_name]
+            return UnprocessableError(sentence, [in_body(field, sentence)])
         case psycopg.errors.IntegrityError() | psycopg.DataError():
             return UnprocessableError("a value is not one that can be stored")
         case psycopg.OperationalError() | psycopg.InterfaceError():
@@ -228,6 +239,14 @@ DEFAULT_TAKEN = ("id", "this id is taken: choose another")
 TAKEN = {
     "users_by_email": ("email", "there is a user with this e-mail address already"),
     "memberships_user_id_role_park_id_tenant_id_key": ("role", "the user has this role already"),
+}
+
+# What only the database can check: a first day that is left out is today, by the clock of the park.
+BROKEN = {
+    "agreements_check2": (
+        "last_day",
+        "the last day is before the first, or before the readings begin: give a later one",
+    ),
 }
 
 
