@@ -15,7 +15,7 @@ from registry.access import (
     ReadableUser,
     SignedIn,
 )
-from registry.http.fields import Answer, Body, Email, Name, Slug, example
+from registry.http.fields import Answer, Body, Day, Email, Name, Slug, Words, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, SearchQuery, by_id
 from registry.rights import Role
@@ -54,7 +54,7 @@ class User(Answer):
 class UserQuery(SearchQuery):
     """Which users."""
 
-    email: str | None = None
+    email: Words | None = None
 
 
 class NewMembership(Body):
@@ -64,7 +64,7 @@ class NewMembership(Body):
     role: Role
     park_id: Slug | None = None
     tenant_id: Slug | None = None
-    until: date | None = None
+    until: Day | None = None
 
     @model_validator(mode="after")
     def role_has_its_place(self) -> Self:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, status
 
 from registry.access import Database, Person, SignedIn, found, permitted
 from registry.http.etags import unless_changed
+from registry.http.fields import Number
 from registry.http.idempotency import Once
 from registry.http.pages import Page, by_id
 from registry.http.problems import (
@@ -31,7 +32,7 @@ from storage.rows import Connection, Row
 router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=Once)
 
 
-async def readable_agreement(agreement_id: int, connection: Database, person: SignedIn) -> Row:
+async def readable_agreement(agreement_id: Number, connection: Database, person: SignedIn) -> Row:
     """The agreement of the path, for both of its sides."""
     row = await agreements.agreement(connection, person.scope, person.email, agreement_id)
     return shown(found(row, "agreement"))
