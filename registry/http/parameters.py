@@ -6,7 +6,7 @@ be dry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -41,18 +41,22 @@ def parameters(route: APIRoute) -> dict[str, bool]:
 
     They are the handler's own: what it depends on takes none.
     """
-    fields = (
-        field
-        for parameter in route.dependant.query_params
-        for field in fields_of(parameter.alias, parameter.field_info)
-    )
-    return {name: "list[" in str(field.annotation) for name, field in fields}
+    known: dict[str, bool] = {}
+    for parameter in route.dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            known |= gathered(kind)
+        else:
+            known[parameter.alias] = is_list(parameter.field_info)
+    return known
 
 
-def fields_of(name: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
-    """A parameter, or the parameters that a model gathers."""
-    kind = field.annotation
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield from ((each.alias or own, each) for own, each in kind.model_fields.items())
-    else:
-        yield name, field
+@cache
+def gathered(model: type[BaseModel]) -> dict[str, bool]:
+    """The parameters that a model gathers."""
+    return {field.alias or own: is_list(field) for own, field in model.model_fields.items()}
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether a field holds several values."""
+    return "list[" in str(field.annotation)

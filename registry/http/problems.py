@@ -208,7 +208,14 @@ def sentence_of(problem: Mapping[str, Any]) -> str:
     sentence = SENTENCES.get(problem["type"])
     if sentence is None:
         return str(problem["msg"]).removeprefix("Value error, ")
-    return sentence.format_map(problem.get("ctx", {}))
+    if "{" not in sentence:
+        return sentence
+    return sentence.format_map({name: plain(value) for name, value in problem["ctx"].items()})
+
+
+def plain(value: object) -> object:
+    """A limit as people write it: 90, where pydantic has 90.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 SEND_JSON = "send the body as JSON, with the header Content-Type: application/json"
@@ -219,7 +226,7 @@ OBJECT, INTEGER, NUMBER, YES_NO = (
     "give a number",
     "give true or false",
 )
-# By pydantic's types of errors. `tests/unit/registry/test_sentences.py` looks for others.
+# By pydantic's types of errors.
 SENTENCES = {
     "extra_forbidden": "there is no such field: is its name misspelt?",
     "missing": "this has to be given",
