@@ -38,14 +38,7 @@ def device(connection: psycopg.Connection) -> None:
         (ASSIGN, RENAME, MOVE, "roof-1 roof meter"),
         (ASSIGN, MOVE, RENAME, "roof-1 roof meter"),
     ],
-    ids=[
-        "rename-assign",
-        "assign-rename",
-        "rename-name",
-        "name-rename",
-        "rename-move",
-        "move-rename",
-    ],
+    ids=["assigned", "assigned first", "named", "named first", "moved", "moved first"],
 )
 @pytest.mark.usefixtures("device")
 def test_a_model_is_renamed_while_a_device_of_it_changes(
