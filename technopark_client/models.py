@@ -452,7 +452,7 @@ class Membership(TypedDict):
     created_at: str
 
 
-class Metric(TypedDict):
+class Metric1(TypedDict):
     """A quantity that devices of the model send, with its plausible range.
 
     A number outside the range is stored and flagged, or rejected.
@@ -474,7 +474,7 @@ class Model(TypedDict):
     tenant_id: str | None
     name: str
     description: str
-    metrics: list[Metric]
+    metrics: list[Metric1]
     created_at: str
 
 
@@ -483,7 +483,7 @@ class ModelChanges(TypedDict):
 
     name: NotRequired[str]
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewAgreement(TypedDict):
@@ -594,7 +594,7 @@ class NewModel(TypedDict):
     tenant_id: NotRequired[str | None]
     name: str
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewOwnersSecret(TypedDict):
