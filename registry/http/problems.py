@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -199,8 +199,13 @@ def from_validation(error: RequestValidationError) -> ProblemError:
         return UnsupportedMediaTypeError(SEND_JSON)
     return UnprocessableError(
         WRONG_FIELDS,
-        [{**place_of(problem["loc"]), "detail": sentence_of(problem)} for problem in problems],
+        distinct({**place_of(each["loc"]), "detail": sentence_of(each)} for each in problems),
     )
+
+
+def distinct(errors: Iterable[FieldError]) -> list[FieldError]:
+    """Each once: two dependencies of a route may read the same header."""
+    return [*{tuple(each.items()): each for each in errors}.values()]
 
 
 def sentence_of(problem: Mapping[str, Any]) -> str:
@@ -249,10 +254,10 @@ SENTENCES = {
     "greater_than": "give more than {gt}",
     "greater_than_equal": "give {ge} or more",
     "less_than_equal": "give {le} or less",
-    "string_too_short": "give at least {min_length} characters",
-    "string_too_long": "give at most {max_length} characters",
-    "too_short": "give at least {min_length}, not {actual_length}",
-    "too_long": "give at most {max_length}, not {actual_length}",
+    "string_too_short": "give {min_length} or more characters",
+    "string_too_long": "give {max_length} or fewer characters",
+    "too_short": "too short: give {min_length} or more",
+    "too_long": "too long: give {max_length} or fewer",
 }
 
 
@@ -260,7 +265,9 @@ def place_of(location: Sequence[str | int]) -> FieldError:
     """Where a refused field is: a JSON pointer into the body, or a parameter's name."""
     source, *path = [str(part) for part in location]
     if source == "body":
-        return {"pointer": "#/" + "/".join(path)}
+        # RFC 6901: the body itself is "#".
+        keys = (key.replace("~", "~0").replace("/", "~1") for key in path)
+        return {"pointer": "#" + "".join(f"/{key}" for key in keys)}
     return {"parameter": ".".join(path)}
 
 

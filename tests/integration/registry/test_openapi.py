@@ -50,7 +50,7 @@ CALM = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecati
 # For nights: `--hypothesis-profile=long`.
 LONG = settings.get_current_profile_name() == "long"
 SETTINGS = settings(
-    max_examples=50 if LONG else 2, derandomize=not LONG, suppress_health_check=list(HealthCheck)
+    max_examples=25 if LONG else 2, derandomize=not LONG, suppress_health_check=list(HealthCheck)
 )
 # One case of so many is tried, always the same; of the anonymous ones fewer, as they are refused
 # before the rest is looked at.

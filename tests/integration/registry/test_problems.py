@@ -1,5 +1,6 @@
 import re
 import socket
+from typing import Any
 
 import psycopg
 
@@ -59,7 +60,7 @@ def test_a_body_that_is_not_called_json_is_told_how(registry: RunningRegistry) -
 
 
 # A request, the place of its fault, and what is said about that.
-FAULTS = [
+FAULTS: list[tuple[str, str, Any, str, str]] = [
     ("GET", "devices?tenant=sunny", None, "tenant", "There are q, id, tenant_id, park_id"),
     ("GET", "devices?tenant_id=sunny&tenant_id=other", None, "tenant_id", "once"),
     ("GET", "devices?id=sunny-1&id=S", None, "id.1", "small letters"),
@@ -77,15 +78,24 @@ FAULTS = [
     ("POST", "parks", {"latitude": "9"}, "#/latitude", "give a number"),
     ("POST", "parks", {"latitude": True}, "#/latitude", "give a number"),
     ("POST", "parks", {"latitude": 91}, "#/latitude", "give 90 or less"),
-    ("POST", "parks", {"name": "x" * 201}, "#/name", "at most 200 characters"),
+    ("POST", "parks", {"name": "x" * 201}, "#/name", "200 or fewer characters"),
     ("POST", "tokens", {"expires_at": 4102444800}, "#/expires_at", "with its offset (RFC 3339)"),
     ("POST", "invitations", {"until": 0}, "#/until", "a day like 2026-03-01"),
     ("POST", "tenants", {"kind": "club"}, "#/kind", "give one of 'startup', 'industry'"),
     ("POST", "devices", {"tags": "a"}, "#/tags", "give a list"),
-    ("POST", "devices", {"tags": [""]}, "#/tags/0", "at least 1 characters"),
+    ("POST", "devices", {"tags": [""]}, "#/tags/0", "1 or more characters"),
     ("PATCH", "devices/sunny-1", {"bookable": 1}, "#/bookable", "give true or false"),
     ("PATCH", "devices/sunny-1", {"name": None}, "#/name", "give a text"),
+    ("PATCH", "devices/sunny-1", [], "#", "give an object"),
+    ("PATCH", "devices/sunny-1", {"a/b": 1}, "#/a~1b", "no such field"),
     ("GET", "users/99999999999999999999", None, "user_id", "or less"),
+    (
+        "POST",
+        "agreements",
+        {"tenant_id": "sunny", "reader_tenant_id": "other", "last_day": "2020-01-01"},
+        "#/last_day",
+        "this day is over",
+    ),
 ]
 
 
@@ -113,7 +123,7 @@ def test_an_etag_without_its_quotes_is_no_etag(registry: RunningRegistry, world:
             headers={"If-Match": wrong},
         )
         assert response.status_code == 422, wrong
-        assert response.json()["errors"][0]["parameter"] == "If-Match"
+        assert [error["parameter"] for error in response.json()["errors"]] == ["If-Match"]
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(registry: RunningRegistry) -> None:

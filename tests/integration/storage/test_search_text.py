@@ -42,11 +42,18 @@ def device(connection: psycopg.Connection) -> None:
 )
 @pytest.mark.usefixtures("device")
 def test_a_model_is_renamed_while_a_device_of_it_changes(
-    connection: psycopg.Connection, before: str, first: str, second: str, text: str
+    connection: psycopg.Connection,
+    database_url: str,
+    before: str,
+    first: str,
+    second: str,
+    text: str,
 ) -> None:
     connection.execute(before)
-    url = {**connection.info.get_parameters(), "password": connection.info.password}
-    with psycopg.connect(**url) as one, psycopg.connect(**url, autocommit=True) as other:
+    with (
+        psycopg.connect(database_url) as one,
+        psycopg.connect(database_url, autocommit=True) as other,
+    ):
         one.execute(first)
         doing = threading.Thread(target=other.execute, args=[second])
         doing.start()
