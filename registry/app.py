@@ -38,6 +38,7 @@ from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
 from registry.http.origin import KnownOrigin
+from registry.http.parameters import KNOWN
 from registry.identity import (
     invitations,
     password_resets,
@@ -111,10 +112,11 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
+        app.include_router(module.router, prefix=PREFIX, dependencies=[KNOWN])
     for module in VISITED:
-        app.include_router(module.visitors, prefix=PREFIX)
+        app.include_router(module.visitors, prefix=PREFIX, dependencies=[KNOWN])
     if settings.oidc_issuer:
+        # Providers send parameters of their own.
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)

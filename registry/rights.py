@@ -2,6 +2,9 @@
 
 A role counts where its membership is: that of a platform-admin everywhere, one in a park for what
 is at home in the park or stands in its labs, one in a tenant for what is the tenant's.
+
+One rule is the database's: `may_reset` tells who may make a link for another's password. It
+compares two people's roles, and is asked again when the link is used, by somebody without any.
 """
 
 from __future__ import annotations

@@ -17,15 +17,14 @@ WARNING_DAYS = (30, 7)
 Decision = Literal["accepted", "refused", "withdrawn", "revoked"]
 
 
-async def create_agreement(connection: Connection, agreement: Row) -> int:
+async def create_agreement(connection: Connection, agreement: Row) -> int | None:
     """Offer an agreement.
 
     Returns:
-        Its number.
+        Its number; None where its last day is over.
     """
-    row = await only(connection, QUERIES["create_agreement"], agreement)
-    number: int = row["id"]
-    return number
+    row = await first(connection, QUERIES["create_agreement"], agreement)
+    return None if row is None else row["id"]
 
 
 async def not_of_tenant(

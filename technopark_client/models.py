@@ -465,7 +465,7 @@ class Membership(TypedDict):
     created_at: str
 
 
-class Metric(TypedDict):
+class Metric1(TypedDict):
     """A quantity that devices of the model send, with its plausible range.
 
     A number outside the range is stored and flagged, or rejected.
@@ -487,7 +487,7 @@ class Model(TypedDict):
     tenant_id: str | None
     name: str
     description: str
-    metrics: list[Metric]
+    metrics: list[Metric1]
     created_at: str
 
 
@@ -496,7 +496,7 @@ class ModelChanges(TypedDict):
 
     name: NotRequired[str]
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewAgreement(TypedDict):
@@ -608,7 +608,7 @@ class NewModel(TypedDict):
     tenant_id: NotRequired[str | None]
     name: str
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewOwnersSecret(TypedDict):

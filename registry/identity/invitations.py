@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 
 from registry.access import Database, SignedIn, note_actor
-from registry.http.fields import Answer, Email, Name, example
+from registry.http.fields import Answer, Email, Name, Number, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import ConflictError, ForbiddenError, NotFoundError
@@ -133,8 +133,11 @@ async def list_invitations(
     return query.page(rows, by_id)
 
 
-@router.delete("/{invitation_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def withdraw_invitation(invitation_id: int, connection: Database, person: SignedIn) -> None:
+# Not for `/invitations/accept` and `/invitations/join`, which are paths of their own.
+@router.delete("/{invitation_id:int}", status_code=status.HTTP_204_NO_CONTENT)
+async def withdraw_invitation(
+    invitation_id: Number, connection: Database, person: SignedIn
+) -> None:
     """Withdraw an invitation: its link is worthless."""
     if not await links.withdraw_invitation(connection, person.viewer, invitation_id):
         raise NotFoundError("there is no such invitation")

@@ -17,7 +17,7 @@ from registry.access import (
     readable_user,
 )
 from registry.http.etags import unless_changed
-from registry.http.fields import Answer, Body, Email, Name, Slug, example
+from registry.http.fields import Answer, Body, Day, Email, Name, Slug, Words, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, SearchQuery, by_id
 from registry.http.problems import ConflictError
@@ -63,7 +63,7 @@ class User(Answer):
 class UserQuery(SearchQuery):
     """Which users."""
 
-    email: str | None = None
+    email: Words | None = None
 
 
 class NewMembership(Body):
@@ -73,7 +73,7 @@ class NewMembership(Body):
     role: Role
     park_id: Slug | None = None
     tenant_id: Slug | None = None
-    until: date | None = None
+    until: Day | None = None
 
     @model_validator(mode="after")
     def role_has_its_place(self) -> Self:

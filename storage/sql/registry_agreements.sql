@@ -2,7 +2,8 @@
 -- has it.
 
 -- create_agreement --
--- Without a first day it is today, by the clock of the tenant's home park.
+-- Without a first day it is today, by the clock of the tenant's home park. No row: the last day is
+-- before that.
 INSERT INTO agreements (tenant_id, reader_tenant_id, reader_park_id, reader_email, device_ids, tags,
                         model_ids, metrics, include_metadata, message, first_day, last_day,
                         history_from)
@@ -15,7 +16,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(%(first_day)s::date,
                     (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date) AS first_day
 ) f
-WHERE t.id = %(tenant_id)s
+WHERE t.id = %(tenant_id)s AND f.first_day <= %(last_day)s
 RETURNING id;
 
 -- not_of_tenant --
