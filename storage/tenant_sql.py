@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from psycopg import sql
+from psycopg import pq, sql
 
 from storage import queries
 from storage.rows import Connection, Row, every, first, only
@@ -29,17 +29,20 @@ async def set_password(connection: Connection, tenant_id: str) -> Row:
     await make(connection, tenant_id)
     row = await only(connection, QUERIES["role"], {"tenant_id": tenant_id})
     password = secrets.token_urlsafe(24)
-    # Hashed here, so that the password is in no log of the server.
-    hashed = connection.pgconn.encrypt_password(
-        password.encode(), row["role"].encode(), b"scram-sha-256"
-    )
-    await connection.execute(
-        sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
-            sql.Identifier(row["role"]), sql.Literal(hashed.decode())
-        )
-    )
+    await connection.execute(new_password(connection.pgconn, row["role"], password))
     await connection.execute(QUERIES["note_password"], {"tenant_id": tenant_id})
     return {"database": row["database"], "user": row["role"], "password": password}
+
+
+def new_password(pgconn: pq.abc.PGconn, role: str, password: str) -> sql.Composed:
+    """The statement that lets a role log in by a password.
+
+    It is hashed here, so that the password is in no log of the server.
+    """
+    hashed = pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+        sql.Identifier(role), sql.Literal(hashed.decode())
+    )
 
 
 async def lock(connection: Connection, tenant_id: str) -> None:

@@ -21,5 +21,5 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %(role)s;
 -- end_long_queries --
 SELECT pg_terminate_backend(s.pid)
 FROM pg_stat_activity s
-JOIN sql_access x ON x.role = s.usename
+JOIN sql_access x ON s.usename IN (x.role, grafana_role(x.role))
 WHERE s.xact_start < now() - make_interval(secs => %(seconds)s);

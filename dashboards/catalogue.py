@@ -1,0 +1,41 @@
+"""Which dashboards there are, and for whom: what sync and provisioning give to Grafana."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from dashboards.fleet import fleet_overview
+
+Json = dict[str, Any]
+
+# Each is built by a function; its uid is in what it builds.
+FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+# Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
+FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
+
+
+def operator_dashboards() -> Mapping[str, Json]:
+    """Those of the people who run the platform: uid to the JSON that Grafana stores."""
+    return built(FOR_OPERATORS)
+
+
+def tenant_dashboards() -> Mapping[str, Json]:
+    """Those that each tenant has: uid to the JSON that Grafana stores."""
+    return built(FOR_TENANTS)
+
+
+def built(functions: tuple[Callable[[], Dashboard], ...]) -> Mapping[str, Json]:
+    """The dashboards of some functions, as plain JSON."""
+    boards = [plain(function()) for function in functions]
+    return {board["uid"]: board for board in boards}
+
+
+def plain(board: Dashboard) -> Json:
+    """A dashboard as plain JSON."""
+    found: Json = json.loads(json.dumps(board.build(), cls=JSONEncoder))
+    return found
