@@ -50,6 +50,7 @@ CHOICES: Mapping[str, str] = {
     "LOG_LEVEL": "info",
     "BROKER_MEMORY": "1GiB",
     "PUBLIC_URL": "",
+    "GRAFANA_PUBLIC_URL": "",
     "TRUSTED_PROXIES": "",
     "OIDC_ISSUER": "",
     "OIDC_CLIENT_ID": "",

@@ -11,6 +11,7 @@ import typer
 
 from cli import (
     agreements,
+    alerts,
     audit,
     bookings,
     bulk,
@@ -19,6 +20,7 @@ from cli import (
     deletion,
     devices,
     environment,
+    grafana,
     holdings,
     identity,
     ingest,
@@ -28,6 +30,7 @@ from cli import (
     provisioning,
     rejections,
     replay,
+    showcases,
     simulate,
     sql_access,
     tail,
@@ -42,8 +45,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-dashboards_app = typer.Typer(help="Grafana's dashboards, from code.", no_args_is_help=True)
+dashboards_app = typer.Typer(
+    help="Grafana, from code: dashboards, organisations, alerts, public links.",
+    no_args_is_help=True,
+)
 dashboards_app.command()(dashboards.render)
+dashboards_app.command()(grafana.sync)
+dashboards_app.command()(grafana.provision)
+dashboards_app.command()(showcases.share)
+dashboards_app.command()(showcases.unshare)
+dashboards_app.command()(showcases.shared)
+organisations.tenant.command()(alerts.alerts)
 organisations.tenant.command()(sql_access.sql_access)
 
 PLATFORM = "The platform on this machine"

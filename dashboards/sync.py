@@ -41,6 +41,7 @@ class Sync:
         plan: what was done, or would be.
         sleep: waits; tests need not.
         timeout: of a request, in seconds.
+        watch: is handed the organisations as they are worked on.
     """
 
     address: Address
@@ -49,6 +50,7 @@ class Sync:
     plan: Plan
     sleep: Callable[[float], None] = time.sleep
     timeout: float = 20.0
+    watch: Callable[[list[Organisation]], Iterable[Organisation]] = iter
     server: Grafana = field(init=False)
 
     def run(self, organisations: Iterable[Organisation]) -> Plan:
@@ -61,7 +63,7 @@ class Sync:
             self.patiently(self.server.require_usable)
             wanted = list(organisations)
             keys = {organisation.key for organisation in wanted}
-            for organisation in wanted:
+            for organisation in self.watch(wanted):
                 self.reconcile(organisation, self.bring)
             for key in sorted(self.memory.organisations().keys() - keys):
                 self.reconcile(Organisation(key, key, is_gone=True), self.remove)

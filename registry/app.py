@@ -60,7 +60,7 @@ from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
 from registry.settings import Settings
-from registry.sharing import agreements, notices, tenant_sql
+from registry.sharing import agreements, alert_settings, notices, showcases, tenant_sql
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -73,7 +73,7 @@ ROUTERS = (
     devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql,
+    password_resets, agreements, notices, tenant_sql, showcases, alert_settings,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)

@@ -43,6 +43,8 @@ Action = Literal[
     "booking.make",
     "agreement.give",
     "agreement.answer",
+    "showcase.manage",
+    "alert.manage",
     "audit.read",
 ]
 
@@ -90,6 +92,8 @@ RIGHTS: dict[Action, Right] = {
     "booking.make": Right("book a device of a testbed, or cancel a slot", MANAGERS | MAKERS),
     "agreement.give": Right("offer, change, withdraw or revoke an agreement", OWNERS),
     "agreement.answer": Right("accept or refuse an agreement", MANAGERS | OWNERS),
+    "showcase.manage": Right("show a device to everybody, or end that", OWNERS),
+    "alert.manage": Right("see or change of what a tenant is alerted, and how", MAKERS),
     "audit.read": Right("read the audit log", MANAGERS | MAKERS),
 }
 # How a refusal names who may.

@@ -37,6 +37,9 @@ class Settings(LogSettings):
     public_url: AnyHttpUrl | None = Field(
         None, description="where people reach the platform; https makes cookies secure"
     )
+    grafana_public_url: AnyHttpUrl | None = Field(
+        None, description="where people reach Grafana: links of showcases lead there"
+    )
     trusted_proxies: str = Field(
         "", description="addresses and networks whose X-Forwarded-For is believed"
     )

@@ -58,6 +58,37 @@ class AgreementChanges(TypedDict):
     history_from: NotRequired[str]
 
 
+class AlertChanges(TypedDict):
+    """What is to be another; the rest stays. Null: no such alert, or not by this way."""
+
+    silent_minutes: NotRequired[int | None]
+    out_of_range: NotRequired[bool]
+    rejected_percent: NotRequired[float | None]
+    complete_percent: NotRequired[float | None]
+    emails: NotRequired[list[str]]
+    telegram_chat: NotRequired[str | None]
+    telegram_token: NotRequired[str | None]
+    webhook_url: NotRequired[str | None]
+
+
+class AlertSettings(TypedDict):
+    """Of what a tenant is alerted, null: not at all; and by which ways.
+
+    A device is silent after so many minutes; more than so many percent rejected, or fewer than so
+    many percent of the expected readings in a day, are an alert. Secrets are never shown.
+    """
+
+    tenant_id: str
+    silent_minutes: int | None
+    out_of_range: bool
+    rejected_percent: float | None
+    complete_percent: float | None
+    emails: list[str]
+    telegram_chat: str | None
+    has_telegram_token: bool
+    has_webhook: bool
+
+
 class Authenticator(TypedDict):
     """Whether you have an authenticator app, and how many recovery codes are left."""
 
@@ -634,6 +665,21 @@ class NewSecret(TypedDict):
     overlap_seconds: NotRequired[int]
 
 
+class NewShowcase(TypedDict):
+    """What everybody may see of a device, and until which day.
+
+    Readings are shown so much later than they were measured, with so many digits after the point;
+    -2 rounds to hundreds. Without `history_from` they are shown from today on.
+    """
+
+    device_id: str
+    metrics: NotRequired[list[str] | None]
+    history_from: NotRequired[str | None]
+    last_day: str
+    delay_seconds: NotRequired[int]
+    decimals: NotRequired[int]
+
+
 class NewTenant(TypedDict):
     """An organisation; without a home park it is virtual."""
 
@@ -877,6 +923,28 @@ class Session(TypedDict):
     last_used_at: str
     expires_at: str
     current: bool
+
+
+class Showcase(TypedDict):
+    """A showcase and its state at this moment.
+
+    ``link`` is null where the platform does not know where people reach Grafana. It leads to
+    something as soon as Grafana was told, by `technopark dashboards sync`.
+    """
+
+    id: int
+    tenant_id: str
+    device_id: str
+    metrics: list[str] | None
+    history_from: str
+    last_day: str
+    delay_seconds: int
+    decimals: int
+    state: Literal["running", "ended"]
+    ends_at: str
+    created_at: str
+    ended_at: str | None
+    link: str | None
 
 
 class SignInToken(TypedDict):

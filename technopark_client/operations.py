@@ -589,6 +589,43 @@ class Operations(Http):
         """Let nobody of the tenant read with SQL any more, and end the sessions."""
         self.delete(path("tenants", tenant_id, "sql-password"))
 
+    def create_showcase(self, body: m.NewShowcase) -> m.Showcase:
+        """Show a device to everybody. What was shown of it before ends; its link stays the same."""
+        return cast("m.Showcase", self.post(path("showcases"), body))
+
+    def list_showcases(
+        self,
+        *,
+        tenant_id: str | None = None,
+        device_id: str | None = None,
+        state: str | None = None,
+    ) -> Iterator[m.Showcase]:
+        """List the showcases of your tenants and parks, the newest first."""
+        return cast(
+            "Iterator[m.Showcase]",
+            self.items(path("showcases"), tenant_id=tenant_id, device_id=device_id, state=state),
+        )
+
+    def show_showcase(self, showcase_id: int) -> m.Showcase:
+        """Show a showcase."""
+        return cast("m.Showcase", self.get(path("showcases", showcase_id)))
+
+    def end_showcase(self, showcase_id: int) -> m.Showcase:
+        """End a showcase at once: its link shows nothing any more."""
+        return cast("m.Showcase", self.post(path("showcases", showcase_id, "end")))
+
+    def show_alerts(self, tenant_id: str) -> m.AlertSettings:
+        """Show of what a tenant is alerted, and by which ways."""
+        return cast("m.AlertSettings", self.get(path("tenants", tenant_id, "alerts")))
+
+    def change_alerts(
+        self, tenant_id: str, body: m.AlertChanges, *, if_match: str | None = None
+    ) -> m.AlertSettings:
+        """Change of what a tenant is alerted, and by which ways."""
+        return cast(
+            "m.AlertSettings", self.patch(path("tenants", tenant_id, "alerts"), body, if_match)
+        )
+
     def create_token_by_password(self, body: m.SignInToken) -> m.IssuedToken:
         """Make a token with e-mail address and password. It is shown in this answer only."""
         return cast("m.IssuedToken", self.post(path("tokens", "sign-in"), body))

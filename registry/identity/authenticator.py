@@ -10,6 +10,7 @@ import time
 
 import pyotp
 from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
 
 from registry.http.problems import ConflictError
 from registry.settings import Settings
@@ -24,16 +25,19 @@ RECOVERY_CODES = 10
 
 
 def cipher(settings: Settings) -> Fernet:
-    """What keeps the apps' secrets safe in the database.
+    """What keeps secrets safe in the database.
 
     Raises:
         ConflictError: the platform was given no key for it.
     """
     if settings.identity_key is None:
-        raise ConflictError(
-            "this platform has no key for authenticator apps: its operator sets IDENTITY_KEY"
-        )
-    key = hashlib.sha256(settings.identity_key.get_secret_value().encode()).digest()
+        raise ConflictError("this platform has no key for secrets: its operator sets IDENTITY_KEY")
+    return cipher_of(settings.identity_key)
+
+
+def cipher_of(identity_key: SecretStr) -> Fernet:
+    """What opens and closes secrets in the database, by the platform's key."""
+    key = hashlib.sha256(identity_key.get_secret_value().encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))
 
 

@@ -35,6 +35,7 @@ WRITES: dict[str, TokenScope] = {
     "tenants": "organisations:write",
     "transfers": "organisations:write",
     "agreements": "organisations:write",
+    "showcases": "organisations:write",
     "people": "people:write",
 }
 

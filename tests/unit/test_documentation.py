@@ -16,6 +16,7 @@ import registry.settings
 import stack.settings
 from broker.payloads import Reason
 from cli.environment import BrokerSettings, MigrateSettings
+from cli.grafana import GrafanaSettings
 from cli.main import app
 from ingest.metrics import Metrics
 from registry.app import create_app, open_pool
@@ -36,6 +37,7 @@ SETTINGS: list[type[BaseSettings]] = [
     registry.settings.Settings,
     BrokerSettings,
     MigrateSettings,
+    GrafanaSettings,
 ]
 
 
