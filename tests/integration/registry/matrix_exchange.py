@@ -165,6 +165,26 @@ SAMPLES = [
     answers("asked_park_id", "refuse", IN_TENANT),
     Sample("GET /notices"),
     changes(
+        "POST /showcases",
+        "showcase.manage",
+        "device.read",
+        {"device_id": "{given_id}", "last_day": "2090-01-01"},
+        status=201,
+        unseen=422,
+    ),
+    lists("GET /showcases", "device.read", "device_id={bench_id}"),
+    sees("GET /showcases/{showcase_id}", "device.read"),
+    changes(
+        "POST /showcases/{showcase_id}/end",
+        "showcase.manage",
+        "device.read",
+        mend="UPDATE showcases SET ended_at = NULL WHERE id = {showcase_id}",
+    ),
+    changes("GET /tenants/{tenant_id}/alerts", "alert.manage", "tenant.read"),
+    changes(
+        "PATCH /tenants/{tenant_id}/alerts", "alert.manage", "tenant.read", {"silent_minutes": 5}
+    ),
+    changes(
         "POST /tenants/{tenant_id}/sql-password",
         "tenant.sql",
         "tenant.read",
@@ -196,6 +216,8 @@ NOWHERE: dict[str, str | int] = {
     "running_id": 999_999,
     "asked_tenant_id": 999_999,
     "asked_park_id": 999_999,
+    "showcase_id": 999_999,
+    "given_id": "given-nowhere",
     "bench_id": "bench-sunny",
     "code": new_code(),
 }
@@ -221,6 +243,10 @@ A_TRANSFER = (
     "WITH added AS (INSERT INTO transfers (from_tenant_id, to_tenant_id, with_history, expires_at) "
     "VALUES (%s, %s, false, '2090-01-01Z') RETURNING id) "
     "INSERT INTO transfer_devices SELECT id, %s, 'x' FROM added RETURNING transfer_id"
+)
+A_SHOWCASE = (
+    "INSERT INTO showcases (device_id, tenant_id, history_from, last_day, delay, decimals) "
+    "VALUES (%s, %s, '2026-01-01', '2090-01-01', '1 hour', 1) RETURNING id"
 )
 A_KEY = (
     "INSERT INTO provisioning_keys (tenant_id, name, sha256, id_prefix, max_devices, expires_at) "
@@ -257,6 +283,7 @@ def things(connection: psycopg.Connection, tenant: str, park: str) -> dict[str, 
         "key_id": number(A_KEY, tenant, tenant),
         "transfer_id": number(A_TRANSFER, tenant, "third", ids["given_id"]),
         "gift_transfer_id": number(A_TRANSFER, "third", tenant, ids["gift_id"]),
+        "showcase_id": number(A_SHOWCASE, ids["bench_id"], tenant),
         "agreement_id": number(AN_AGREEMENT, tenant, None, park, "offered"),
         "running_id": number(AN_AGREEMENT, tenant, None, park, "accepted"),
         "asked_tenant_id": number(AN_AGREEMENT, "third", tenant, None, "offered"),

@@ -28,6 +28,7 @@ AUDITED = {
     "devices", "device_secrets", "provisioning_keys", "claim_codes", "bookings", "transfers",
     "transfer_devices", "agreements", "sql_passwords", "tenant_deletions", "passwords",
     "password_resets", "sessions", "provider_identities", "invitations", "authenticators",
+    "alert_settings", "showcases",
 }  # fmt: skip
 # What devices and the platform itself write.
 UNAUDITED = {
@@ -38,6 +39,8 @@ UNAUDITED = {
     "device_owners", "sql_access",
     # By nothing but their hash could the log name them.
     "recovery_codes",
+    # What Grafana's sync remembers.
+    "grafana_organisations", "grafana_people",
 }  # fmt: skip
 UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},
@@ -53,6 +56,8 @@ UNLOGGED = {
     "sessions": {"sha256", "last_used_at"},
     "invitations": {"sha256"},
     "authenticators": {"secret", "last_step"},
+    "alert_settings": {"telegram_token", "webhook_url"},
+    "showcases": {"access_token"},
 }
 
 

@@ -11,6 +11,7 @@ from compose_spec import PyCompose
 from pydantic_settings import BaseSettings
 
 from cli.environment import CHOICES, PREFIX, SECRETS, BrokerSettings, MigrateSettings
+from cli.grafana import GrafanaSettings
 from dashboards.defaults import DATASOURCE
 from ingest.settings import Settings as IngestSettings
 from registry.settings import Settings as RegistrySettings
@@ -24,6 +25,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "render": BrokerSettings,
     "registry": RegistrySettings,
     "ingest": IngestSettings,
+    "sync": GrafanaSettings,
 }
 
 
@@ -146,8 +148,10 @@ def test_a_service_is_restarted_unless_it_is_a_single_step(name: str) -> None:
         for dependency, how in other.get("depends_on", {}).items()
         if how["condition"] == "service_completed_successfully"
     }
-    assert service["restart"] == ("no" if name in steps else "unless-stopped")
-    assert ("healthcheck" in service) == (name not in steps)
+    # What has a profile is started by hand, and ends.
+    is_step = name in steps or "profiles" in service
+    assert service["restart"] == ("no" if is_step else "unless-stopped")
+    assert ("healthcheck" in service) == (not is_step)
 
 
 def test_what_others_wait_for_comes_up_in_the_right_order() -> None:
