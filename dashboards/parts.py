@@ -106,15 +106,18 @@ def data_source(site: Site) -> None:
             remove = grafana.api.datasource.delete_datasource_by_uid
             site.do("remove", "data source", lambda: grafana.call(remove, uid))
         return
+    problem = None
     if grafana is None or not there:
         site.do("create", "data source", lambda: save_source(site, None))
     elif differs(there, source_body(site, site.memory.role(site.wanted.key) or "")):
         site.do("change", "data source", lambda: save_source(site, there))
-    elif problem := problem_of(grafana.health_of_source(uid)):
-        if LOCKED_OUT.search(problem):
+    else:
+        problem = problem_of(grafana.health_of_source(uid))
+        if problem and LOCKED_OUT.search(problem):
+            problem = None
             site.do("change", "password of the data source", lambda: save_source(site, there))
-        else:
-            site.note("warn", f"the data source does not work: {problem}")
+    if problem:
+        site.note("warn", f"the data source does not work: {problem}")
 
 
 def source_body(site: Site, role: str) -> Json:
@@ -157,6 +160,8 @@ def save_source(site: Site, there: Json | None) -> None:
         grafana.call(change, DATASOURCE.uid, body, secret=True)
     else:
         grafana.call(grafana.api.datasource.create_datasource, body, secret=True)
+    if problem := problem_of(grafana.health_of_source(str(DATASOURCE.uid))):
+        site.note("warn", f"the data source does not work: {problem}")
 
 
 def problem_of(health: Json) -> str | None:

@@ -460,3 +460,12 @@ def test_two_syncs_do_not_run_at_once(place: Place) -> None:
         Memory(other).lock()
         with pytest.raises(StorageError, match="another sync is running"):
             Memory(place.connection).lock()
+
+
+def test_the_role_that_grafana_has_for_a_tenant_goes_with_the_tenant(place: Place) -> None:
+    insert = "INSERT INTO tenants (id, name, kind) VALUES ('brief', 'Brief', 'startup')"
+    place.connection.execute(insert)
+    role, _ = Memory(place.connection).set_password("tenant:brief")
+    place.connection.execute("DELETE FROM tenants WHERE id = 'brief'")
+    found = place.connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+    assert found.fetchall() == []
