@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -333,6 +334,7 @@ def let_person_in(site: Site, email: str, person: Person) -> None:
             # Else a new user would be let into Grafana's first organisation.
             "OrgId": org_id,
         }
+        site.memory.remember_user(email)
         server.call(server.api.admin.create_user, user, secret=True)
     role = {"loginOrEmail": email, "role": person.role}
     try:
@@ -349,6 +351,21 @@ def set_role(site: Site, user: Json, person: Person) -> None:
 
 
 def put_out(site: Site, user: Json) -> None:
-    """Let somebody in no more; the user of Grafana remains."""
+    """Let somebody in no more; see ``departed`` for the user."""
     remove = site.server.api.organizations.organization_user_delete
     site.server.found(remove, site.here.org_id, user["userId"])
+
+
+def departed(server: Grafana, memory: Memory, plan: Plan, wanted: Iterable[Organisation]) -> None:
+    """Delete the users that the sync has made and that are in no organisation any more."""
+    staying = {email for organisation in wanted for email in organisation.people}
+    for email in sorted(set(memory.made_users()) - staying):
+        user = server.found(server.api.client.GET, f"/users/lookup?loginOrEmail={quote(email)}")
+        # Somebody may have let him or her into an organisation of others.
+        if user and server.call(server.api.users.get_user_organisations, user["id"]):
+            continue
+        if user:
+            remove = server.api.admin.delete_user
+            plan.do("remove", "Grafana", f"user {email}", server.found, remove, user["id"])
+        if not plan.is_dry:
+            memory.forget_user(email)

@@ -67,6 +67,7 @@ class Sync:
                 self.reconcile(organisation, self.bring)
             for key in sorted(self.memory.organisations().keys() - keys):
                 self.reconcile(Organisation(key, key, is_gone=True), self.remove)
+            self.patiently(lambda: parts.departed(self.server, self.memory, self.plan, wanted))
         return self.plan
 
     @contextmanager

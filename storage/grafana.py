@@ -89,6 +89,18 @@ class Memory:
         """Somebody is not in there any more."""
         self._do("forget_person", key=key, email=email)
 
+    def made_users(self) -> list[str]:
+        """The e-mail addresses of the users of Grafana that the sync has made."""
+        return [row["email"] for row in self._rows("made_users")]
+
+    def remember_user(self, email: str) -> None:
+        """A user of Grafana is made by the sync."""
+        self._do("remember_user", email=email)
+
+    def forget_user(self, email: str) -> None:
+        """A user of Grafana is no more."""
+        self._do("forget_user", email=email)
+
     def role(self, key: str) -> str | None:
         """The role by which an organisation reads; None where it is still to be made."""
         if key in ROLES:

@@ -17,6 +17,11 @@ CREATE TABLE grafana_people (
     PRIMARY KEY (key, email)
 );
 
+-- Which users of Grafana it has made: they go when they have no organisation left.
+CREATE TABLE grafana_users (
+    email  text PRIMARY KEY
+);
+
 -- Of what a tenant is alerted, and by which ways; NULL: not at all. A tenant without a row has the
 -- defaults.
 CREATE TABLE alert_settings (

@@ -59,6 +59,15 @@ INSERT INTO grafana_people (key, email) VALUES (%(key)s, %(email)s) ON CONFLICT 
 -- forget_person --
 DELETE FROM grafana_people WHERE key = %(key)s AND email = %(email)s;
 
+-- made_users --
+SELECT email FROM grafana_users ORDER BY email;
+
+-- remember_user --
+INSERT INTO grafana_users (email) VALUES (%(email)s) ON CONFLICT DO NOTHING;
+
+-- forget_user --
+DELETE FROM grafana_users WHERE email = %(email)s;
+
 -- make_tenant --
 INSERT INTO sql_access (tenant_id) VALUES (%(tenant_id)s) ON CONFLICT DO NOTHING;
 

@@ -239,6 +239,22 @@ def create_user(grafana: FakeGrafana, request: Request) -> Any:
     return {"id": int(number), "message": "User created"}
 
 
+def user_orgs(grafana: FakeGrafana, _request: Request, user: str) -> Any:
+    return [
+        {"orgId": int(number), "name": org["name"], "role": org["users"][user]}
+        for number, org in grafana.state["orgs"].items()
+        if user in org["users"]
+    ]
+
+
+def delete_user(grafana: FakeGrafana, _request: Request, user: str) -> Any:
+    if grafana.state["users"].pop(user, None) is None:
+        raise AnswerError(404, "user not found")
+    for org in grafana.state["orgs"].values():
+        org["users"].pop(user, None)
+    return {"message": "User deleted"}
+
+
 def show_folder(grafana: FakeGrafana, request: Request, uid: str) -> Any:
     try:
         return grafana.org_of(request.org)["folders"][uid]
@@ -458,6 +474,8 @@ GLOBAL: list[tuple[str, Callable[..., Any]]] = [
     (r"DELETE /api/orgs/(\d+)/users/(\d+)", delete_org_user),
     ("GET /api/users/lookup", lookup),
     ("POST /api/admin/users", create_user),
+    (r"GET /api/users/(\d+)/orgs", user_orgs),
+    (r"DELETE /api/admin/users/(\d+)", delete_user),
 ]
 OF_ORG: list[tuple[str, Callable[..., Any]]] = [
     ("POST /api/folders", create_folder),

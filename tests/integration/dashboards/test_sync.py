@@ -47,7 +47,7 @@ INSERT INTO alert_settings (tenant_id, emails, telegram_chat, telegram_token, we
     VALUES ('acme', '{ops@acme.example}', '42', 'bot-secret', 'https://hook.example/secret');
 """
 FORGET = """
-TRUNCATE grafana_organisations, grafana_people;
+TRUNCATE grafana_organisations, grafana_people, grafana_users;
 """
 
 
@@ -340,7 +340,11 @@ def test_who_leaves_the_tenant_is_put_out_and_who_was_let_in_by_hand_stays(place
         plan = place.sync()
     finally:
         place.connection.execute("UPDATE memberships SET until = NULL WHERE role = 'mentor'")
-    assert [(s.verb, s.what) for s in plan.changes] == [("remove", "mentor@itb.example")]
+    assert [(s.verb, s.what) for s in plan.changes] == [
+        ("remove", "mentor@itb.example"),
+        # Made by the sync, and in no organisation any more.
+        ("remove", "user mentor@itb.example"),
+    ]
     assert f"keep {ACME}: guest@x.example: let in by hand" in words(plan)
     assert "99" in place.grafana.org(ACME)["users"]
 
@@ -432,7 +436,13 @@ def gone(place: Place) -> Plan:
 
 def test_the_organisation_of_a_tenant_that_is_gone_is_removed(place: Place) -> None:
     place.sync()
-    assert [(s.verb, s.organisation) for s in gone(place).changes] == [("remove", ACME)]
+    place.grafana.org("Main Org.")["users"]["4"] = "Viewer"
+    steps = [(s.verb, s.organisation, s.what) for s in gone(place).changes]
+    # The other user is in an organisation of others by now.
+    assert steps == [
+        ("remove", ACME, "organisation"),
+        ("remove", "Grafana", "user maria+grafana@acme.example"),
+    ]
     assert gone(place).changes == []
     assert set(Memory(place.connection).organisations()) == {OPERATORS, "showcases"}
 

@@ -172,7 +172,7 @@ SAMPLES = [
         status=201,
         unseen=422,
     ),
-    lists("GET /showcases", "device.read", "device_id={bench_id}"),
+    lists("GET /showcases", "device.read", "tenant_id={tenant_id}"),
     sees("GET /showcases/{showcase_id}", "device.read"),
     changes(
         "POST /showcases/{showcase_id}/end",

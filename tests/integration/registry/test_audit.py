@@ -40,7 +40,7 @@ UNAUDITED = {
     # By nothing but their hash could the log name them.
     "recovery_codes",
     # What Grafana's sync remembers.
-    "grafana_organisations", "grafana_people",
+    "grafana_organisations", "grafana_people", "grafana_users",
 }  # fmt: skip
 UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},
