@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 # Each is built by a function; its uid is in what it builds.
 FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+# Their queries know the views that parks have too: docs/dashboards.md.
+FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
 FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
 
@@ -22,6 +24,11 @@ FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
 def operator_dashboards() -> Mapping[str, Json]:
     """Those of the people who run the platform: uid to the JSON that Grafana stores."""
     return built(FOR_OPERATORS)
+
+
+def park_dashboards() -> Mapping[str, Json]:
+    """Those that the people of each park have: uid to the JSON that Grafana stores."""
+    return built(FOR_PARKS)
 
 
 def tenant_dashboards() -> Mapping[str, Json]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from dashboards import alerts
 from dashboards.alerts import Alerts
-from dashboards.catalogue import Json, operator_dashboards, tenant_dashboards
+from dashboards.catalogue import Json, operator_dashboards, park_dashboards, tenant_dashboards
 from dashboards.showcase import showcase
-from storage.grafana import TENANT, Wanted
+from storage.grafana import PARK, TENANT, Wanted
 
 # Grafana's own limit of an organisation's name.
 LONGEST_NAME = 190
@@ -33,7 +33,7 @@ class Organisation:
     """An organisation and all that is ours in it.
 
     Attributes:
-        key: by which the sync knows it: `tenant:acme`, `operators` or `showcases`.
+        key: by which the sync knows it: `tenant:acme`, `park:cimahi`, `operators` or `showcases`.
         name: as Grafana shows it.
         dashboards: by their uids.
         people: by their e-mail addresses, in small letters.
@@ -63,12 +63,12 @@ def folder_of(key: str) -> str:
     return "technopark-" + hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def name_of(tenant_id: str, name: str) -> str:
-    """What a tenant's organisation is called.
+def name_of(id_: str, name: str) -> str:
+    """What the organisation of a tenant or a park is called.
 
     Names of tenants may be equal, those of organisations may not: so the id is in it.
     """
-    end = f" ({tenant_id})"
+    end = f" ({id_})"
     return name[: LONGEST_NAME - len(end)].strip() + end
 
 
@@ -83,6 +83,12 @@ def organisations(wanted: Wanted, decrypt: Decrypt) -> Iterator[Organisation]:
     yield Organisation(
         OPERATORS, FIXED_NAMES[OPERATORS], operator_dashboards(), people.get(OPERATORS, {})
     )
+    boards = park_dashboards()
+    for park in wanted.parks:
+        key = PARK + park["id"]
+        # No tenant's id has a blank in it.
+        name = name_of(f"park {park['id']}", park["name"])
+        yield Organisation(key, name, boards, people.get(key, {}))
     boards = tenant_dashboards()
     for tenant in wanted.tenants:
         key = TENANT + tenant["id"]

@@ -15,8 +15,8 @@ from storage.rows import Row
 from storage.tenant_sql import new_password
 
 QUERIES = queries.load("grafana")
-TENANT = "tenant:"
-# The roles of the organisations that are not a tenant's; migration 0022 makes them.
+TENANT, PARK = "tenant:", "park:"
+# The roles of the other organisations; migration 0022 makes them.
 ROLES = {"operators": "technopark_operators", "showcases": "technopark_showcase"}
 
 
@@ -26,11 +26,13 @@ class Wanted:
 
     Attributes:
         tenants: ``id, name`` and the columns of ``alert_settings``.
+        parks: ``id, name``.
         people: ``key, email, name, edits`` of those who may look.
         showcases: ``id, name, tenant, access_token, delay_seconds, decimals, last_day``.
     """
 
     tenants: list[Row]
+    parks: list[Row]
     people: list[Row]
     showcases: list[Row]
 
@@ -59,7 +61,7 @@ class Memory:
         """What there should be, all of the same moment."""
         with self.connection.transaction():
             self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return Wanted(self._rows("tenants"), self._rows("people"), self._rows("showcases"))
+            return Wanted(*map(self._rows, ("tenants", "parks", "people", "showcases")))
 
     def organisations(self) -> dict[str, Row]:
         """``org_id, contacts`` of the organisations that were made, by their keys."""
@@ -105,7 +107,10 @@ class Memory:
         """The role by which an organisation reads; None where it is still to be made."""
         if key in ROLES:
             return ROLES[key]
-        rows = self._rows("role", tenant_id=key.removeprefix(TENANT))
+        if key.startswith(PARK):
+            rows = self._rows("park_role", park_id=key.removeprefix(PARK))
+        else:
+            rows = self._rows("role", tenant_id=key.removeprefix(TENANT))
         return rows[0]["rolname"] if rows else None
 
     def set_password(self, key: str) -> tuple[str, str]:
@@ -115,15 +120,19 @@ class Memory:
             The role and the password, which nobody can read again.
         """
         with self.connection.transaction():
-            role = ROLES.get(key) or self._make_role(key.removeprefix(TENANT))
+            role = ROLES.get(key) or self._make_role(key)
             password = secrets.token_urlsafe(24)
             self.connection.execute(new_password(self.connection.pgconn, role, password))
         return role, password
 
-    def _make_role(self, tenant_id: str) -> str:
+    def _make_role(self, key: str) -> str:
+        if key.startswith(PARK):
+            park = key.removeprefix(PARK)
+            return str(self._rows("make_park_role", park_id=park)[0]["make_park_role"])
+        tenant = key.removeprefix(TENANT)
         # A tenant from before there was SQL for tenants has none of its own yet.
-        self._do("make_tenant", tenant_id=tenant_id)
-        return str(self._rows("make_role", tenant_id=tenant_id)[0]["make_grafana_role"])
+        self._do("make_tenant", tenant_id=tenant)
+        return str(self._rows("make_role", tenant_id=tenant)[0]["make_grafana_role"])
 
     def _rows(self, query: str, **parameters: object) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:

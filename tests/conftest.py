@@ -40,7 +40,7 @@ DECLARE
 BEGIN
     FOR role IN
         SELECT rolname FROM pg_roles r
-        WHERE rolname ~ '^[gt]_[0-9a-f]{32}$' AND NOT EXISTS (
+        WHERE rolname ~ '^[gpt]_[0-9a-f]{32}$' AND NOT EXISTS (
             SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid)
     LOOP
         EXECUTE format('DROP ROLE %I', role);

@@ -1,10 +1,10 @@
 -- Grafana as code: what its sync remembers, whom it lets in, of what tenants are alerted, and what
 -- they show to everybody. ADR 0026.
 
--- What the sync has made in Grafana. key: `tenant:acme`, `operators` or `showcases`. No reference to
--- tenants: the organisation of one that is gone has still to be removed.
+-- What the sync has made in Grafana. key: `tenant:acme`, `park:cimahi`, `operators` or `showcases`. No
+-- reference to tenants: the organisation of one that is gone has still to be removed.
 CREATE TABLE grafana_organisations (
-    key       text PRIMARY KEY CHECK (key ~ '^(operators|showcases|tenant:.+)$'),
+    key       text PRIMARY KEY CHECK (key ~ '^(operators|showcases|(tenant|park):.+)$'),
     org_id    bigint NOT NULL,
     -- A digest of the contact points as they were written last: Grafana does not show them again.
     contacts  text NOT NULL DEFAULT ''
@@ -125,6 +125,20 @@ WHERE m.expected_interval_seconds IS NOT NULL;
 CREATE FUNCTION grafana_role(role name) RETURNS name LANGUAGE sql IMMUTABLE
 RETURN ('g_' || substr(role::text, 3))::name;
 
+-- What a login of Grafana may take of the server. It may set these for itself, as a tenant may; the
+-- registry ends what runs too long.
+CREATE FUNCTION limit_grafana_role(login name) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', login);
+    EXECUTE format('ALTER ROLE %I SET statement_timeout = ''30s''', login);
+    EXECUTE format('ALTER ROLE %I SET lock_timeout = ''2s''', login);
+    EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''60s''', login);
+    EXECUTE format('ALTER ROLE %I SET idle_session_timeout = ''30min''', login);
+    EXECUTE format('ALTER ROLE %I SET work_mem = ''8MB''', login);
+    EXECUTE format('ALTER ROLE %I SET max_parallel_workers_per_gather = 0', login);
+    EXECUTE format('ALTER ROLE %I SET temp_file_limit = ''512MB''', login);
+END $$;
+
 -- The role by which Grafana reads for a tenant: all that the tenant's own role may, by a password
 -- that its people neither know nor replace. Tenants of before get the views that came since.
 CREATE FUNCTION make_grafana_role(tenant text) RETURNS name LANGUAGE plpgsql AS $$
@@ -138,14 +152,7 @@ BEGIN
     PERFORM make_tenant_views(parent);
     EXECUTE format('CREATE ROLE %I NOLOGIN CONNECTION LIMIT 10 IN ROLE %I', login, parent);
     EXECUTE format('ALTER ROLE %I SET search_path = %I, public', login, parent);
-    EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', login);
-    EXECUTE format('ALTER ROLE %I SET statement_timeout = ''30s''', login);
-    EXECUTE format('ALTER ROLE %I SET lock_timeout = ''2s''', login);
-    EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''60s''', login);
-    EXECUTE format('ALTER ROLE %I SET idle_session_timeout = ''30min''', login);
-    EXECUTE format('ALTER ROLE %I SET work_mem = ''8MB''', login);
-    EXECUTE format('ALTER ROLE %I SET max_parallel_workers_per_gather = 0', login);
-    EXECUTE format('ALTER ROLE %I SET temp_file_limit = ''512MB''', login);
+    PERFORM limit_grafana_role(login);
     RETURN login;
 END $$;
 
@@ -157,4 +164,119 @@ BEGIN
     EXECUTE format('DROP ROLE IF EXISTS %I', grafana_role(OLD.role));
     EXECUTE format('DROP ROLE IF EXISTS %I', OLD.role);
     RETURN NULL;
+END $$;
+
+-- What a park's people see of devices, and when, as held_by has it: what its home tenants hold, and of
+-- devices in its labs all since their owner has them. Not what agreements show.
+CREATE VIEW park_windows AS
+SELECT t.park_id::text AS reader, s.device_id::text AS device_id, s.during
+FROM shares s
+JOIN tenants t ON t.id = s.tenant_id
+WHERE t.park_id IS NOT NULL
+UNION ALL
+SELECT d.lab_park_id::text, d.id::text, tstzmultirange(o.during)
+FROM devices d
+JOIN device_owners o ON o.device_id = d.id AND o.tenant_id = d.tenant_id
+WHERE d.lab_park_id IS NOT NULL;
+
+-- The same for each series and each device, one row each; OFFSET 0 as in tenant_series.
+CREATE VIEW park_series AS
+SELECT w.reader, s.id AS series_id, w.device_id AS device, s.metric, s.kind, s.unit,
+       range_agg(w.during) AS during
+FROM park_windows w
+CROSS JOIN LATERAL (
+    SELECT k.id, k.metric, k.kind, k.unit FROM series k WHERE k.device_id = w.device_id OFFSET 0
+) s
+GROUP BY w.reader, w.device_id, s.id, s.metric, s.kind, s.unit;
+
+-- Every view of this schema becomes one in the schema of each park, without the column reader. They
+-- are called, and look, like those of the operators, so that one dashboard is for both.
+CREATE SCHEMA park_sql;
+
+CREATE VIEW park_sql.telemetry AS
+SELECT s.reader, r.ts, p.tenant, p.park, p.lab, p.device, s.metric, s.unit, r.value
+FROM park_series s
+JOIN device_places p ON p.device = s.device
+JOIN readings r ON r.series_id = s.series_id AND r.ts <@ s.during;
+
+CREATE VIEW park_sql.latest_telemetry AS
+SELECT s.reader, l.ts, p.tenant, p.park, p.lab, p.device, s.metric, s.kind, s.unit, l.value, l.state
+FROM park_series s
+JOIN device_places p ON p.device = s.device
+JOIN latest l ON l.series_id = s.series_id AND l.ts <@ s.during;
+
+CREATE VIEW park_sql.device_overview AS
+SELECT v.reader, o.device, o.name, o.stage, o.model, o.tenant, o.lab, o.park, o.last_seen, o.online,
+       o.online_changed_at
+FROM (
+    SELECT home_park_id::text AS reader, id FROM devices WHERE home_park_id IS NOT NULL
+    UNION
+    SELECT lab_park_id::text, id FROM devices WHERE lab_park_id IS NOT NULL
+) v
+JOIN device_overview o ON o.device = v.id;
+
+CREATE VIEW park_sql.device_places AS
+SELECT o.reader, o.device, o.tenant, o.lab, o.park FROM park_sql.device_overview o;
+
+CREATE VIEW park_sql.rejection_overview AS
+SELECT w.reader, r.ts, r.device_id AS device, p.tenant, p.lab, p.park, r.reason, r.detail
+FROM (
+    SELECT reader, device_id, range_agg(during) AS during FROM park_windows
+    GROUP BY reader, device_id
+) w
+JOIN rejections r ON r.device_id = w.device_id AND r.ts <@ w.during
+JOIN device_places p ON p.device = r.device_id;
+
+CREATE VIEW park_sql.parks AS
+SELECT p.id::text AS reader, p.id, p.name, p.time_zone, p.latitude, p.longitude FROM parks p;
+
+CREATE VIEW park_sql.labs AS
+SELECT l.park_id::text AS reader, l.id, l.park_id, l.name, l.kind FROM labs l;
+
+CREATE VIEW park_sql.tenants AS
+SELECT v.reader, t.id, t.name, t.kind, t.park_id
+FROM (
+    SELECT park_id::text AS reader, id FROM tenants WHERE park_id IS NOT NULL
+    UNION
+    SELECT lab_park_id::text, tenant_id FROM devices WHERE lab_park_id IS NOT NULL
+) v
+JOIN tenants t ON t.id = v.id;
+
+-- The name of a park's role and schema, which live with the row. Nobody but Grafana has them.
+CREATE TABLE park_access (
+    park_id  slug PRIMARY KEY REFERENCES parks ON DELETE CASCADE,
+    role     name NOT NULL UNIQUE DEFAULT 'p_' || replace(gen_random_uuid()::text, '-', '')
+);
+CREATE TRIGGER role_dropped AFTER DELETE ON park_access
+    FOR EACH ROW EXECUTE FUNCTION drop_tenant_role();
+
+CREATE FUNCTION make_park_role(park text) RETURNS name LANGUAGE plpgsql AS $$
+DECLARE
+    login name;
+    source record;
+BEGIN
+    INSERT INTO park_access (park_id) VALUES (park) ON CONFLICT DO NOTHING;
+    login := (SELECT a.role FROM park_access a WHERE a.park_id = park);
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = login) THEN
+        EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT CONNECTION LIMIT 10', login);
+        EXECUTE format('ALTER ROLE %1$I SET search_path = %1$I, public', login);
+        PERFORM limit_grafana_role(login);
+        EXECUTE format('CREATE SCHEMA %I', login);
+        EXECUTE format('GRANT USAGE ON SCHEMA %1$I TO %1$I', login);
+    END IF;
+    FOR source IN
+        SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+        FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.attname <> 'reader'
+        WHERE c.relnamespace = 'park_sql'::regnamespace
+        GROUP BY c.relname
+    LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE VIEW %1$I.%2$I WITH (security_barrier) AS SELECT %3$s '
+            'FROM park_sql.%2$I '
+            'WHERE reader = (SELECT x.park_id FROM public.park_access x WHERE x.role = %1$L)',
+            login, source.relname, source.columns);
+    END LOOP;
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %1$I TO %1$I', login);
+    RETURN login;
 END $$;

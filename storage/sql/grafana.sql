@@ -14,17 +14,19 @@ WHERE NOT EXISTS (SELECT FROM tenant_deletions d
                   WHERE d.tenant_id = t.id AND d.started_at <= now())
 ORDER BY t.id;
 
+-- parks --
+SELECT id, name FROM parks ORDER BY id;
+
 -- people --
--- Those of tenants, and the administrators, with the greatest of their roles.
-SELECT coalesce('tenant:' || m.tenant_id, 'operators') AS key, lower(u.email) AS email,
+-- Those of tenants and parks, and the administrators, with the greatest of their roles.
+SELECT coalesce('tenant:' || m.tenant_id, 'park:' || m.park_id, 'operators') AS key, lower(u.email) AS email,
        min(u.name) AS name,
-       bool_or(m.role IN ('platform-admin', 'tenant-owner', 'tenant-member')) AS edits
+       bool_or(m.role NOT IN ('mentor', 'viewer')) AS edits
 FROM memberships m
 JOIN users u ON u.id = m.user_id
 LEFT JOIN tenants t ON t.id = m.tenant_id
 LEFT JOIN parks p ON p.id = coalesce(m.park_id, t.park_id)
-WHERE (m.tenant_id IS NOT NULL OR m.role = 'platform-admin')
-  AND (m.until IS NULL OR m.until >= (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date)
+WHERE (m.until IS NULL OR m.until >= (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date)
 GROUP BY 1, 2
 ORDER BY 1, 2;
 
@@ -73,6 +75,12 @@ INSERT INTO sql_access (tenant_id) VALUES (%(tenant_id)s) ON CONFLICT DO NOTHING
 
 -- make_role --
 SELECT make_grafana_role(%(tenant_id)s);
+
+-- make_park_role --
+SELECT make_park_role(%(park_id)s);
+
+-- park_role --
+SELECT role AS rolname FROM park_access WHERE park_id = %(park_id)s;
 
 -- role --
 -- The role that Grafana has for a tenant, if there is one yet.

@@ -21,5 +21,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %(role)s;
 -- end_long_queries --
 SELECT pg_terminate_backend(s.pid)
 FROM pg_stat_activity s
-JOIN sql_access x ON s.usename IN (x.role, grafana_role(x.role))
+JOIN (SELECT role FROM sql_access
+      UNION ALL SELECT grafana_role(role) FROM sql_access
+      UNION ALL SELECT role FROM park_access) x ON x.role = s.usename
 WHERE s.xact_start < now() - make_interval(secs => %(seconds)s);

@@ -28,13 +28,17 @@ BOARD = {"uid": "technopark-home", "title": "Tenant home", "panels": []}
 ACME = "Acme Solar (acme)"
 
 WORLD = """
+INSERT INTO parks (id, name, time_zone) VALUES ('cimahi', 'Cimahi', 'Asia/Jakarta');
 INSERT INTO tenants (id, name, kind) VALUES ('acme', 'Acme Solar', 'startup');
 INSERT INTO users (email, name) VALUES
     ('Maria+grafana@acme.example', 'Maria'), ('mentor@itb.example', 'Mentor'),
-    ('admin@park.example', 'Admin'), ('former@acme.example', 'Former');
+    ('admin@park.example', 'Admin'), ('manager@park.example', 'Manager'),
+    ('former@acme.example', 'Former');
 INSERT INTO memberships (user_id, role, tenant_id)
     SELECT id, CASE name WHEN 'Maria' THEN 'tenant-owner' ELSE 'mentor' END, 'acme'
     FROM users WHERE name IN ('Maria', 'Mentor');
+INSERT INTO memberships (user_id, role, park_id)
+    SELECT id, 'park-manager', 'cimahi' FROM users WHERE name = 'Manager';
 INSERT INTO memberships (user_id, role) SELECT id, 'platform-admin' FROM users WHERE name = 'Admin';
 INSERT INTO memberships (user_id, role, tenant_id, until)
     SELECT id, 'tenant-owner', 'acme', '2026-01-01' FROM users WHERE name = 'Former';
@@ -155,11 +159,15 @@ def test_a_tenant_gets_its_organisation_with_all_that_is_in_it(place: Place) -> 
     assert place.grafana.state["orgs"]["1"]["users"] == {"1": "Admin"}
 
 
-def test_operators_and_what_is_public_have_organisations_of_their_own(place: Place) -> None:
+def test_operators_parks_and_what_is_public_have_organisations_of_their_own(place: Place) -> None:
     place.sync()
     operators = place.grafana.org("Technopark operators")
     assert list(operators["dashboards"]) == ["technopark-fleet"]
     assert operators["sources"]["technopark"]["user"] == "technopark_operators"
+    park = place.grafana.org("Cimahi (park cimahi)")
+    assert list(park["dashboards"]) == ["technopark-fleet"]
+    assert park["sources"]["technopark"]["user"].startswith("p_")
+    assert sorted(park["users"].values()) == ["Admin", "Editor"]
     public = place.grafana.org("Technopark showcases")
     assert public["sources"]["technopark"]["user"] == "technopark_showcase"
     assert public["users"] == {"1": "Admin"}
@@ -177,7 +185,9 @@ def test_the_second_sync_changes_nothing(place: Place) -> None:
     writes = [line for line in place.grafana.asked[asked:] if not line.startswith("GET ")]
     assert (second.changes, second.failures, writes) == ([], [], [])
     assert place.grafana.snapshot() == before
-    print(f"first sync: {len(first.changes)} changes; second: 0 changes, 0 writes")  # noqa: T201
+    reads = len(place.grafana.asked) - asked
+    figures = f"first sync: {len(first.changes)} changes, {asked} requests"
+    print(f"{figures}; second: 0 changes, {reads} requests, 0 writes")  # noqa: T201
 
 
 def test_a_dry_run_tells_what_the_sync_does_then_and_does_nothing(place: Place) -> None:
@@ -199,8 +209,9 @@ def test_no_secret_is_in_the_plan(place: Place) -> None:
 def test_a_sync_that_is_killed_at_any_request_and_repeated_ends_in_the_same_state(
     place: Place,
 ) -> None:
-    # A tenant's organisation and the public one; the operators' has nothing that these have not.
-    kills, wanted = 0, [each for each in place.wanted() if each.key != OPERATORS]
+    # A tenant's organisation and the public one; the others have nothing that these have not.
+    keys = ("tenant:acme", "showcases")
+    kills, wanted = 0, [each for each in place.wanted() if each.key in keys]
     place.sync(wanted=wanted)
     whole, requests = place.grafana.snapshot(), list(place.grafana.asked)
     for number, request in enumerate(requests, 1):
@@ -382,7 +393,7 @@ def test_a_database_that_grafana_does_not_reach_is_a_warning(place: Place) -> No
     memory = Memory(place.connection)
     plan = Sync(place.grafana.address, memory, closed, Plan(False)).run(place.wanted())
     assert plan.changes == []
-    assert sum(step.verb == "warn" for step in plan.steps) == 3
+    assert sum(step.verb == "warn" for step in plan.steps) == 4
 
 
 def test_a_contact_point_that_grafana_refuses_is_told_without_its_secret(place: Place) -> None:
@@ -436,7 +447,7 @@ def gone(place: Place) -> Plan:
 
 def test_the_organisation_of_a_tenant_that_is_gone_is_removed(place: Place) -> None:
     place.sync()
-    place.grafana.org("Main Org.")["users"]["4"] = "Viewer"
+    place.grafana.org("Main Org.")["users"]["5"] = "Viewer"
     steps = [(s.verb, s.organisation, s.what) for s in gone(place).changes]
     # The other user is in an organisation of others by now.
     assert steps == [
@@ -444,7 +455,7 @@ def test_the_organisation_of_a_tenant_that_is_gone_is_removed(place: Place) -> N
         ("remove", "Grafana", "user maria+grafana@acme.example"),
     ]
     assert gone(place).changes == []
-    assert set(Memory(place.connection).organisations()) == {OPERATORS, "showcases"}
+    assert set(Memory(place.connection).organisations()) == {OPERATORS, "showcases", "park:cimahi"}
 
 
 def test_what_people_made_outlives_the_tenant_without_its_data(place: Place) -> None:

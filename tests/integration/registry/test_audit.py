@@ -41,6 +41,7 @@ UNAUDITED = {
     "recovery_codes",
     # What Grafana's sync remembers.
     "grafana_organisations", "grafana_people", "grafana_users",
+    "park_access",
 }  # fmt: skip
 UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},

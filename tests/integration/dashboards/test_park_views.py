@@ -1,0 +1,113 @@
+"""A park's people see in Grafana what they see in the API, and nothing of others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from dashboards.catalogue import park_dashboards
+from dashboards.macros import expand
+from storage.grafana import Memory
+from tests.conftest import cloned
+from tests.integration.dashboards.test_queries import ALL, last_hour
+
+# Readings of `qqx`, and the number 987654, are not for the people of Porto.
+WORLD = """
+INSERT INTO parks (id, name, time_zone) VALUES
+    ('porto', 'Porto', 'Europe/Lisbon'), ('qqx-park', 'qqx', 'Asia/Kolkata');
+INSERT INTO labs (id, park_id, name) VALUES
+    ('porto-lab', 'porto', 'Lab'), ('qqx-lab', 'qqx-park', 'qqx');
+INSERT INTO tenants (id, name, kind, park_id) VALUES
+    ('home', 'Home', 'startup', 'porto'), ('guest', 'Guest', 'startup', NULL),
+    ('qqx-tenant', 'qqx', 'startup', 'qqx-park');
+INSERT INTO devices (id, tenant_id, name, lab_id) VALUES
+    ('home-1', 'home', 'One', NULL), ('guest-1', 'guest', 'Guest', 'porto-lab'),
+    ('qqx-1', 'qqx-tenant', 'qqx', 'qqx-lab'), ('qqx-2', 'guest', 'qqx', NULL);
+UPDATE device_owners SET during = tstzrange(now() - INTERVAL '30 minutes', NULL)
+    WHERE device_id = 'guest-1';
+INSERT INTO device_activity (device_id, last_seen, online) SELECT id, now(), true FROM devices;
+INSERT INTO series (device_id, metric, kind, unit)
+    SELECT id, 'temperature', 'number', 'Cel' FROM devices;
+INSERT INTO readings
+    SELECT s.id, now() - minutes * INTERVAL '1 minute',
+           CASE WHEN device_id = 'home-1' OR device_id = 'guest-1' AND minutes < 30 THEN 1
+                ELSE 987654 END
+    FROM series s, unnest(ARRAY[1, 45]) minutes;
+INSERT INTO latest (series_id, ts, value)
+    SELECT series_id, ts, value FROM readings WHERE ts > now() - INTERVAL '9 minutes';
+INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
+    SELECT now() - INTERVAL '1 minute', id, 't', 'quota', name, '', 0 FROM devices;
+INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
+    VALUES (now() - INTERVAL '45 minutes', 'guest-1', 't', 'quota', 'qqx', '', 0);
+"""
+
+
+@pytest.fixture(scope="module")
+def porto(server: str, template: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session of the role that Grafana has for Porto."""
+    with (
+        cloned(server, template) as url,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        connection.execute(WORLD.encode())
+        role, password = Memory(connection).set_password("park:porto")
+        login = make_conninfo(url, user=role, password=password)
+        with psycopg.connect(login, autocommit=True) as opened:
+            yield opened
+
+
+def test_every_view_shows_what_is_the_parks_and_nothing_else(
+    porto: psycopg.Connection[Any],
+) -> None:
+    views = porto.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+    ).fetchall()
+    assert len(views) == 8
+    for (view,) in views:
+        rows = porto.execute(f"SELECT * FROM {view}".encode()).fetchall()
+        assert rows, view
+        assert "qqx" not in str(rows), view
+        assert "987654" not in str(rows), view
+
+
+def test_devices_of_home_tenants_and_in_labs_are_seen(porto: psycopg.Connection[Any]) -> None:
+    rows = porto.execute("SELECT device, count(*) FROM telemetry GROUP BY 1 ORDER BY 1").fetchall()
+    # Of the guest's, what came before it was the guest's is not for the park.
+    assert rows == [("guest-1", 1), ("home-1", 2)]
+
+
+def test_nothing_beside_the_views_is_readable(porto: psycopg.Connection[Any]) -> None:
+    readable = porto.execute(
+        """
+        SELECT c.oid::regclass FROM pg_class c
+        WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')
+          AND has_table_privilege(c.oid, 'SELECT')
+          AND has_schema_privilege(c.relnamespace, 'USAGE')
+          AND c.relnamespace <> current_schema()::regnamespace
+          AND NOT EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0)
+        """
+    ).fetchall()
+    assert readable == []
+
+
+def panels() -> list[tuple[str, str]]:
+    """Every query of every dashboard that parks have."""
+    return [
+        (f"{uid}: {panel['title']}", panel["targets"][0]["rawSql"])
+        for uid, board in park_dashboards().items()
+        for panel in board["panels"]
+    ]
+
+
+@pytest.mark.parametrize("query", [pytest.param(sql, id=name) for name, sql in panels()])
+def test_the_operators_dashboards_run_on_a_parks_views(
+    porto: psycopg.Connection[Any], query: str
+) -> None:
+    rows = porto.execute(expand(query, last_hour(), ALL).encode()).fetchall()
+    assert "qqx" not in json.dumps(rows, default=str)
+    assert "987654" not in json.dumps(rows, default=str)
