@@ -143,8 +143,12 @@ class Sync:
         known = self.memory.organisations().get(organisation.key)
         if known and known["org_id"] in names:
             org_id: int = known["org_id"]
-            if names[org_id] == organisation.name or self.is_ours(organisation, org_id):
-                return org_id
+            try:
+                if names[org_id] == organisation.name or self.is_ours(organisation, org_id):
+                    return org_id
+            except RefusedError:
+                # We are not in it, as we are in each that is ours.
+                pass
         for org_id, name in names.items():
             if name == organisation.name:
                 if not self.plan.is_dry:
@@ -153,30 +157,39 @@ class Sync:
         return None
 
     def is_ours(self, organisation: Organisation, org_id: int) -> bool:
-        """Whether the organisation has our folder: its number alone may be another Grafana's."""
+        """Whether the organisation has our folder: its number alone may be another Grafana's.
+
+        Raises:
+            RefusedError: we are not in it.
+        """
         with self.connected(org_id) as grafana:
-            try:
-                found = grafana.found(grafana.api.folder.get_folder, organisation.folder)
-            except RefusedError:
-                return False
-        return found is not None
+            folder = grafana.found(grafana.api.folder.get_folder, organisation.folder)
+        return folder is not None
 
     def fill(self, site: Site) -> None:
         """Bring what is in an organisation to what it should be."""
         parts.folder(site)
-        parts.data_source(site)
+        # First what takes something away from people: nothing that fails later may keep it.
+        parts.people(site)
         parts.end_links(site)
+        parts.data_source(site)
         parts.dashboards(site)
         parts.links(site)
         alerting.rules(site)
         alerting.contacts(site)
-        parts.people(site)
 
     def remove(self, organisation: Organisation) -> None:
         """Remove an organisation whose tenant is gone, but nothing that people made in it."""
         org_id = self.memory.organisations()[organisation.key]["org_id"]
         name = self.server.organisations().get(org_id)
-        if name is None or not self.is_ours(organisation, org_id):
+        try:
+            is_ours = name is not None and self.is_ours(organisation, org_id)
+        except RefusedError:
+            raise GrafanaError(
+                f"{self.address.user} is not in organisation {name}, so that nobody knows whether "
+                "it is ours to remove: let this user in as Admin, or delete it"
+            ) from None
+        if name is None or not is_ours:
             # Removed by hand, or by a sync that was killed before it could note it.
             if not self.plan.is_dry:
                 self.memory.forget(organisation.key)

@@ -458,6 +458,30 @@ def test_the_organisation_of_a_tenant_that_is_gone_is_removed(place: Place) -> N
     assert set(Memory(place.connection).organisations()) == {OPERATORS, "showcases", "park:cimahi"}
 
 
+def test_an_organisation_that_we_may_not_look_into_is_told_and_not_forgotten(place: Place) -> None:
+    place.sync()
+    del place.grafana.org(ACME)["users"]["1"]
+    (failure,) = gone(place).failures
+    assert f"admin is not in organisation {ACME}" in failure
+    place.grafana.org(ACME)["users"]["1"] = "Admin"
+    assert gone(place).failures == []
+    assert "tenant:acme" not in Memory(place.connection).organisations()
+
+
+def test_whoever_leaves_is_put_out_though_grafana_refuses_the_tenants_webhook(
+    place: Place,
+) -> None:
+    place.sync()
+    place.connection.execute("UPDATE memberships SET until = '2026-01-01' WHERE role = 'mentor'")
+    place.connection.execute("UPDATE alert_settings SET webhook_url = 'nonsense'")
+    try:
+        assert len(place.sync().failures) == 1
+    finally:
+        place.connection.execute("UPDATE memberships SET until = NULL WHERE role = 'mentor'")
+        place.connection.execute("UPDATE alert_settings SET webhook_url = 'https://h/s'")
+    assert len(place.grafana.org(ACME)["users"]) == 2
+
+
 def test_what_people_made_outlives_the_tenant_without_its_data(place: Place) -> None:
     place.sync()
     place.grafana.edit(ACME, "technopark-home", "Mine")
