@@ -26,8 +26,8 @@ from cli.failure import failed
 from dashboards import provision as provisioning
 from dashboards.alerts import Alerts
 from dashboards.grafana import Address, GrafanaError
-from dashboards.parts import Source
 from dashboards.plan import Plan
+from dashboards.site import Source
 from dashboards.sync import Sync
 from dashboards.wanted import Decrypt, organisations
 from registry.identity.authenticator import cipher_of

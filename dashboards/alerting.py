@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dashboards.alerts import DIGEST, PREFIX, RECEIVER, digest, with_route
 from dashboards.grafana import Json
-from dashboards.parts import Site
 from dashboards.plan import Verb
+from dashboards.site import Site
 
 
 def rules(site: Site) -> None:

@@ -17,7 +17,7 @@ from dashboards import alerts
 from dashboards.alerts import Alerts
 from dashboards.catalogue import operator_dashboards, tenant_dashboards
 from dashboards.defaults import DATASOURCE
-from dashboards.parts import Source
+from dashboards.site import Source
 
 Json = dict[str, Any]
 FOLDER, FOLDER_UID = "Technopark", "technopark"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from dashboards import alerting, parts
+from dashboards import alerting, boards, people, source
 from dashboards.grafana import (
     Address,
     ConflictError,
@@ -21,8 +21,8 @@ from dashboards.grafana import (
     RefusedError,
     UnavailableError,
 )
-from dashboards.parts import Site, Source
 from dashboards.plan import Plan
+from dashboards.site import Site, Source, enter
 from dashboards.wanted import Organisation
 from storage.grafana import Memory
 
@@ -52,6 +52,8 @@ class Sync:
     timeout: float = 20.0
     watch: Callable[[list[Organisation]], Iterable[Organisation]] = iter
     server: Grafana = field(init=False)
+    # The names of Grafana's organisations by their numbers; None: to be asked for.
+    names: dict[int, str] | None = field(default=None, init=False)
 
     def run(self, organisations: Iterable[Organisation]) -> Plan:
         """Do what is to be done.
@@ -67,7 +69,7 @@ class Sync:
                 self.reconcile(organisation, self.bring)
             for key in sorted(self.memory.organisations().keys() - keys):
                 self.reconcile(Organisation(key, key, is_gone=True), self.remove)
-            self.patiently(lambda: parts.departed(self.server, self.memory, self.plan, wanted))
+            self.patiently(lambda: people.departed(self.server, self.memory, self.plan, wanted))
         return self.plan
 
     @contextmanager
@@ -91,12 +93,13 @@ class Sync:
             try:
                 return work()
             except (UnavailableError, ConflictError):
+                self.names = None
                 self.sleep(pause)
         return work()
 
     def bring(self, organisation: Organisation) -> None:
         """Bring one organisation to what it should be."""
-        names = self.server.organisations()
+        names = self.known_names()
         org_id = self.find(organisation, names)
         if org_id is None:
             org_id = self.create(organisation)
@@ -115,7 +118,7 @@ class Sync:
             self.fill(Site(organisation, None, self.server, self.memory, self.source, self.plan))
             return
         if not self.plan.is_dry:
-            parts.enter(self.server, org_id)
+            enter(self.server, org_id)
         with self.connected(org_id) as grafana:
             self.fill(Site(organisation, grafana, self.server, self.memory, self.source, self.plan))
 
@@ -133,7 +136,14 @@ class Sync:
             return None
         org_id = int(answer["orgId"])
         self.memory.remember(organisation.key, org_id)
+        self.known_names()[org_id] = organisation.name
         return org_id
+
+    def known_names(self) -> dict[int, str]:
+        """The names of all organisations; asked for once, and again after a failure."""
+        if self.names is None:
+            self.names = self.server.organisations()
+        return self.names
 
     def find(self, organisation: Organisation, names: dict[int, str]) -> int | None:
         """The number of the organisation, if there is one; whatever it is called by now.
@@ -168,20 +178,20 @@ class Sync:
 
     def fill(self, site: Site) -> None:
         """Bring what is in an organisation to what it should be."""
-        parts.folder(site)
+        boards.folder(site)
         # First what takes something away from people: nothing that fails later may keep it.
-        parts.people(site)
-        parts.end_links(site)
-        parts.data_source(site)
-        parts.dashboards(site)
-        parts.links(site)
+        people.people(site)
+        boards.end_links(site)
+        source.data_source(site)
+        boards.dashboards(site)
+        boards.links(site)
         alerting.rules(site)
         alerting.contacts(site)
 
     def remove(self, organisation: Organisation) -> None:
         """Remove an organisation whose tenant is gone, but nothing that people made in it."""
         org_id = self.memory.organisations()[organisation.key]["org_id"]
-        name = self.server.organisations().get(org_id)
+        name = self.known_names().get(org_id)
         try:
             is_ours = name is not None and self.is_ours(organisation, org_id)
         except RefusedError:
@@ -197,7 +207,7 @@ class Sync:
         organisation = replace(organisation, name=name)
         with self.connected(org_id) as grafana:
             site = Site(organisation, grafana, self.server, self.memory, self.source, self.plan)
-            if foreign := parts.made_by_people(site):
+            if foreign := boards.made_by_people(site):
                 site.note("keep", f"organisation: people made {foreign} dashboards in it")
                 self.fill(site)
                 return

@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from dashboards.grafana import Address, GrafanaError, RefusedError, UnavailableError
-from dashboards.parts import Source
 from dashboards.plan import Plan
+from dashboards.site import Source
 from dashboards.sync import Sync
 from dashboards.wanted import OPERATORS, Organisation, folder_of, name_of, organisations
 from storage.errors import StorageError
