@@ -183,7 +183,7 @@ def provision(
     database: Annotated[
         str, typer.Option(help="host:port at which Grafana finds the database.")
     ] = "127.0.0.1:5433",
-    sslmode: Annotated[str, typer.Option(help="How Grafana connects to it.")] = "disable",
+    sslmode: Annotated[SslMode, typer.Option(help="How Grafana connects to it.")] = "disable",
     path: Annotated[
         str | None, typer.Option(help="The dashboards' folder as Grafana sees it.")
     ] = None,

@@ -104,13 +104,21 @@ ALTER ROLE technopark_operators SET statement_timeout = '15s';
 ALTER ROLE technopark_operators SET default_transaction_read_only = on;
 GRANT SELECT ON showcase_readings TO technopark_showcase;
 
--- How much came in the last 24 whole hours of the metrics that should come regularly, in percent.
+-- How much came in the last 24 whole hours, as far as the reader may see them, of the metrics that
+-- should come regularly. Hours of a slot are nobody's but its tenant's: they are not expected either.
 CREATE VIEW tenant_sql.completeness AS
-SELECT s.reader, s.device, s.metric, 86400 / m.expected_interval_seconds AS expected,
-       n.stored, least(100, 100 * n.stored * m.expected_interval_seconds / 86400) AS percent
+SELECT s.reader, s.device, s.metric, e.expected, n.stored,
+       least(100, 100 * n.stored / e.expected) AS percent
 FROM tenant_series s
 JOIN devices d ON d.id = s.device
 JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = s.metric
+CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) AS ends_at) day
+CROSS JOIN LATERAL (
+    SELECT count(*) * 3600 / m.expected_interval_seconds AS expected
+    FROM generate_series(day.ends_at - INTERVAL '24 hours', day.ends_at - INTERVAL '1 hour',
+                         INTERVAL '1 hour') hour
+    WHERE tstzrange(hour, hour + INTERVAL '1 hour') <@ s.during
+) e
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.n), 0)::double precision AS stored
     FROM readings_1h r
@@ -119,7 +127,7 @@ CROSS JOIN LATERAL (
       AND r.bucket >= date_trunc('hour', now()) - INTERVAL '24 hours'
       AND r.bucket < date_trunc('hour', now())
 ) n
-WHERE m.expected_interval_seconds IS NOT NULL;
+WHERE m.expected_interval_seconds IS NOT NULL AND e.expected > 0;
 
 -- The name of the role by which Grafana reads for a tenant, by that of the tenant's own.
 CREATE FUNCTION grafana_role(role name) RETURNS name LANGUAGE sql IMMUTABLE

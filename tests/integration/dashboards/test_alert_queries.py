@@ -22,20 +22,25 @@ INSERT INTO model_metrics (model_id, metric, expected_interval_seconds)
     VALUES ('meter', 'power', 3600);
 INSERT INTO devices (id, tenant_id, name, model_id, created_at)
     SELECT id, tenant, id, 'meter', now() - INTERVAL '9 days' FROM (VALUES
-        ('bad', 'acme'), ('good', 'acme'), ('foreign', 'other')) AS d (id, tenant);
+        ('bad', 'acme'), ('good', 'acme'), ('booked', 'acme'), ('foreign', 'other')
+    ) AS d (id, tenant);
+INSERT INTO bookings (device_id, tenant_id, during) VALUES ('booked', 'other',
+    tstzrange(date_trunc('hour', now()) - INTERVAL '99 hours',
+              date_trunc('hour', now()) - INTERVAL '12 hours'));
 UPDATE device_owners SET during = tstzrange(NULL, NULL);
 INSERT INTO device_activity (device_id, last_seen, online)
-    SELECT id, now() - CASE id WHEN 'good' THEN INTERVAL '1 minute' ELSE '3 hours' END, true
+    SELECT id, now() - CASE WHEN id IN ('good', 'booked') THEN INTERVAL '1 minute'
+                       ELSE '3 hours' END, true
     FROM devices;
 INSERT INTO series (device_id, metric, kind, unit) SELECT id, 'power', 'number', 'kW' FROM devices;
 INSERT INTO readings SELECT s.id, now() - hours * INTERVAL '1 hour', 1
     FROM series s, generate_series(0, 26) hours
-    WHERE s.device_id = 'good' OR hours IN (5, 6);
+    WHERE s.device_id IN ('good', 'booked') OR hours IN (5, 6);
 INSERT INTO flags SELECT id, now() - INTERVAL '1 minute', 'above-range' FROM series
-    WHERE device_id <> 'good';
+    WHERE device_id NOT IN ('good', 'booked');
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     SELECT now() - n * INTERVAL '1 second', id, 't', 'quota', 'why', '', 0
-    FROM devices, generate_series(1, 9) n WHERE id <> 'good';
+    FROM devices, generate_series(1, 9) n WHERE id NOT IN ('good', 'booked');
 """
 ALL = Alerts(silent_minutes=60, rejected_percent=5, complete_percent=80)
 EXPECTED: dict[str, list[tuple[Any, ...]]] = {
@@ -75,6 +80,18 @@ def test_a_rule_gives_a_row_for_each_thing_that_is_wrong_and_none_for_others(
     assert types.count("float8") == 1
     assert set(types) <= {"float8", "text", "device_name", "varchar"}
     assert all(row[-1] > 0 for row in rows)
+
+
+def test_hours_of_somebody_elses_slot_are_not_expected(grafana: psycopg.Connection[Any]) -> None:
+    rows = grafana.execute(
+        "SELECT device, expected, percent FROM completeness ORDER BY device"
+    ).fetchall()
+    assert [(device, round(expected)) for device, expected, _ in rows] == [
+        ("bad", 24),
+        ("booked", 12),
+        ("good", 24),
+    ]
+    assert rows[1][2] == 100
 
 
 def test_what_is_switched_off_has_no_rule() -> None:

@@ -65,6 +65,12 @@ def test_the_same_options_write_the_same_files(tmp_path: Path) -> None:
     assert provisioned(tmp_path, "--tenant sunny") == first
 
 
+def test_an_option_that_grafana_does_not_know_is_refused(tmp_path: Path) -> None:
+    line = ["dashboards", "provision", str(tmp_path), "--sslmode", "maybe"]
+    assert CliRunner().invoke(app, line).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = CliRunner().invoke(app, ["dashboards", "provision", str(tmp_path / "file")])
