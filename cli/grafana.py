@@ -86,7 +86,11 @@ def sync(
         if not dry_run:
             memory.lock()
         wanted = organisations(memory.wanted(), opener(settings))
-        Sync(address, memory, source_of(settings), plan, watch=watch).run(wanted)
+        try:
+            Sync(address, memory, source_of(settings), plan, watch=watch).run(wanted)
+        except GrafanaError as error:
+            # What was done until then is told too.
+            plan.failures.append(str(error))
     report(plan, as_json)
 
 
@@ -171,7 +175,7 @@ def connected(settings: GrafanaSettings) -> Iterator[Memory]:
             yield Memory(opened)
     except psycopg.Error as error:
         raise failed(f"the database: {error}") from None
-    except (GrafanaError, StorageError) as error:
+    except StorageError as error:
         raise failed(str(error)) from None
 
 

@@ -134,6 +134,20 @@ def test_what_is_wrong_is_one_sentence_and_status_1(
     assert "Traceback" not in told
 
 
+def test_what_was_done_before_grafana_went_away_is_told(
+    run: Run, grafana: FakeGrafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.sync.PAUSES", ())
+    grafana.reset()
+    grafana.fault = lambda number, _moment: 503 if number > 20 else None
+    try:
+        plan = json.loads(run("dashboards sync --json", 1).stdout)
+    finally:
+        grafana.reset()
+    assert plan["changes"] > 1
+    assert "answered 503" in plan["failures"][0]
+
+
 def test_a_setting_that_is_missing_or_broken_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
