@@ -1,4 +1,4 @@
-"""Simulated devices: signals with a seed, device kinds, fleets, and the replay of recorded files.
+"""Simulated devices: device kinds with physics, fleets, and the replay of recorded files.
 
 ::
 
@@ -10,9 +10,9 @@
 
 from simulators.connection import Address
 from simulators.fleet import Fleet
-from simulators.kinds import KINDS
+from simulators.kinds import KINDS, Kind, Refused, Signal, model_of
 from simulators.players import Crew, replay, run, simulate
-from simulators.signals import Kind, Signal, Simulation
+from simulators.simulation import Simulation, Wave
 from simulators.site import Site
 from simulators.summary import summary
 
@@ -22,9 +22,12 @@ __all__ = [
     "Crew",
     "Fleet",
     "Kind",
+    "Refused",
     "Signal",
     "Simulation",
     "Site",
+    "Wave",
+    "model_of",
     "replay",
     "run",
     "simulate",

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulators.fleet import Fleet, cancelled
 from simulators.recording import Row
-from simulators.signals import Simulation
+from simulators.simulation import Simulation
 
 Clock = Callable[[], float]
 REPORT_SECONDS = 1.0
@@ -38,7 +38,7 @@ async def simulate(
         await asyncio.sleep(max(0.0, now - clock()))
         for crew in crews:
             for device_id, values in zip(
-                crew.device_ids, crew.simulation.messages(now), strict=True
+                crew.device_ids, crew.simulation.messages(ts), strict=True
             ):
                 fleet.offer(device_id, ts, values)
         tick += 1
