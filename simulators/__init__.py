@@ -8,16 +8,16 @@
     print(summary(fleet, running=False))
 """
 
+from simulators.company import Company
 from simulators.connection import Address, Login
 from simulators.crew import Crew
 from simulators.device import Habits, Message
 from simulators.faults import FAULTS
 from simulators.fleet import Fleet, TooManyDevicesError
-from simulators.kinds import KINDS
-from simulators.kinds.kind import Kind, Signal
+from simulators.kinds import KINDS, Kind, Refused, Signal, model_of
 from simulators.ledger import Ledger
 from simulators.players import live, past, replay, run
-from simulators.simulation import Simulation
+from simulators.simulation import Simulation, Wave
 from simulators.site import Site
 from simulators.summary import summary
 
@@ -25,6 +25,7 @@ __all__ = [
     "FAULTS",
     "KINDS",
     "Address",
+    "Company",
     "Crew",
     "Fleet",
     "Habits",
@@ -32,11 +33,14 @@ __all__ = [
     "Ledger",
     "Login",
     "Message",
+    "Refused",
     "Signal",
     "Simulation",
     "Site",
     "TooManyDevicesError",
+    "Wave",
     "live",
+    "model_of",
     "past",
     "replay",
     "run",

@@ -23,7 +23,9 @@ Refused = Mapping[bytes, Collection[str]]
 class Platform(Protocol):
     """What the platform tells of a device."""
 
-    def values(self, device_id: str, metric: str, first: int, last: int) -> Iterable[tuple[int, Value]]:
+    def values(
+        self, device_id: str, metric: str, first: int, last: int
+    ) -> Iterable[tuple[int, Value]]:
         """Times (µs since 1970) and values that are stored; a state's value is JSON text."""
 
     def rejections(self, device_id: str, since: int) -> Iterable[tuple[bytes, str]]:
@@ -116,7 +118,10 @@ class Judge:
                 self.result.acknowledged += 1
                 newest = self._judge(message, decoded, newest)
         known = {message.payload[:SHOWN_BYTES] for message, _ in self.messages}
-        self._differ(f"{key} is stored, but not in the ledger" for key in self.found.keys() - self.sent.keys())
+        self._differ(
+            f"{key} is stored, but not in the ledger"
+            for key in self.found.keys() - self.sent.keys()
+        )
         self._differ(
             f"a rejection ({', '.join(sorted(reasons))}) of {payload[:60]!r}, which is not in the ledger"
             for payload, reasons in self.refused.items()
@@ -132,7 +137,9 @@ class Judge:
         values = values_of(decoded)
         missing = [key for key, value in values if not self._is_there(key, value)]
         if missing and not reasons:
-            self._differ(f"{name}: {key} was acknowledged, but {self._instead(key)}" for key in missing)
+            self._differ(
+                f"{name}: {key} was acknowledged, but {self._instead(key)}" for key in missing
+            )
         self.result.values += len(values)
         self.result.stored += not missing and not reasons and bool(values)
         self.result.rejected += bool(reasons)

@@ -6,6 +6,7 @@ written, and opens another when it is lost.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -165,9 +166,9 @@ class Connection:
         return True
 
     def _shake_hands(self) -> bool:
-        assert isinstance(self.socket, ssl.SSLSocket)
         try:
-            self.socket.do_handshake()
+            if isinstance(self.socket, ssl.SSLSocket):
+                self.socket.do_handshake()
         except WANTS:
             return False
         except ssl.SSLCertVerificationError as error:
@@ -226,8 +227,6 @@ class Connection:
                 connection is cut, as by a loss of power.
         """
         if with_will and self.welcome:
-            try:
+            with contextlib.suppress(OSError):  # gone already
                 self.send(mqtt5.DisconnectPacket(reason_code=WITH_LAST_WILL).write())
-            except OSError:
-                pass  # gone already
         self.socket.close()

@@ -11,7 +11,7 @@ import numpy as np
 
 from broker.topics import Channel, Topic
 from simulators.chance import FloatArray, IntArray
-from simulators.device import Device, Message
+from simulators.device import Message
 from simulators.dialect import PLATFORM, Dialect
 from simulators.faults import Fault, Frame, garble
 from simulators.fleet import Fleet
@@ -47,7 +47,7 @@ class Crew:
         self.dialect.check(self.simulation.kind.metrics)
 
     def following(self, ts: int) -> int:
-        """The first moment after ``ts``, both in milliseconds, at which a device sends a reading."""
+        """The first moment after ``ts``, both in ms, at which a device sends a reading."""
         intervals = np.unique(np.rint(self.simulation.interval * 1000).astype(np.int64))
         return int(((ts // intervals + 1) * intervals).min())
 
@@ -94,7 +94,9 @@ class Crew:
         return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _column(self, metric: str, values: FloatArray) -> list[Any]:
-        column: list[Any] = values.astype(bool).tolist() if metric in self._booleans else values.tolist()
+        column: list[Any] = (
+            values.astype(bool).tolist() if metric in self._booleans else values.tolist()
+        )
         return column
 
     def _offer(self, fleet: Fleet, index: int, ts: int, values: Mapping[str, float | bool]) -> None:
@@ -165,7 +167,7 @@ class Crew:
             ]
 
     def _past(self, frame: Frame, index: int) -> Iterator[Message]:
-        """A device's part of a portion: whole readings as columns, the broken ones by themselves."""
+        """A device's part of a portion: whole readings as columns, broken ones by themselves."""
         copies, broken = frame.copies[index], frame.broken[index] > 0
         for number in range(1, int(copies.max(initial=0)) + 1):
             again = copies >= number
@@ -181,18 +183,17 @@ class Crew:
         payload = msgspec.json.encode({"ts": ts.tolist(), "values": values})
         return Message(payload, int(ts.max()), ts.size * len(values), first=int(ts.min()))
 
-    def hear(self, fleet: Fleet, device: Device, topic: Topic, payload: bytes) -> None:
+    def hear(self, fleet: Fleet, device_id: str, index: int, topic: Topic, payload: bytes) -> None:
         """Have a device do what the platform asks of it, and answer."""
-        index = self.device_ids.index(device.id)
         if topic.channel is Channel.COMMANDS:
             reply = msgspec.json.encode(self._obey(index, payload))
             message = Message(reply, channel=Channel.REPLY, command_id=topic.command_id)
-            fleet.offer(device.id, message)
+            fleet.offer(device_id, message)
         elif topic.channel is Channel.DESIRED and payload:
             taken = self._follow(index, payload)
             if taken:
                 body = msgspec.json.encode(taken)
-                fleet.offer(device.id, Message(body, channel=Channel.ATTRIBUTES))
+                fleet.offer(device_id, Message(body, channel=Channel.ATTRIBUTES))
 
     def _obey(self, index: int, payload: bytes) -> dict[str, Any]:
         try:

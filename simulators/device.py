@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
-import msgspec
 import mqtt5
+import msgspec
 
 from broker.topics import Channel, InvalidTopicError, Topic
 from simulators.connection import FINAL_REFUSALS, TAKEN_OVER, Connection, Login
@@ -176,14 +176,15 @@ class Device:
     @property
     def owed(self) -> int:
         """Readings that are not acknowledged yet."""
+        if not (self.waiting or self.in_flight):
+            return 0
         return sum(m.time is not None for m in (*self.waiting, *self.in_flight.values()))
 
     @property
     def has_room(self) -> bool:
         """Whether another message is taken."""
         return (
-            self.refused is None
-            and len(self.waiting) + len(self.in_flight) < self.habits.capacity
+            self.refused is None and len(self.waiting) + len(self.in_flight) < self.habits.capacity
         )
 
     @property
@@ -239,7 +240,7 @@ class Device:
             topic, message.payload, qos=QOS_1, retain=retain, packet_id=self._id
         ).write()
 
-    def take(self, packets: list[mqtt5.Packet]) -> None:
+    def take(self, connection: Connection, packets: list[mqtt5.Packet]) -> None:
         """Act on what the broker has sent.
 
         Raises:
@@ -251,17 +252,16 @@ class Device:
                 case mqtt5.PubAckPacket():
                     self._answered(packet.packet_id, packet.reason_code)
                 case mqtt5.PublishPacket():
-                    self._hear(packet)
+                    self._hear(connection, packet)
                 case mqtt5.ConnAckPacket():
-                    self._enter(packet)
+                    self._enter(connection, packet)
                 case mqtt5.DisconnectPacket():
                     if packet.reason_code == TAKEN_OVER:
                         raise LoginRefusedError("another client has connected as this device")
                     raise OSError(f"the broker says {words(packet.reason_code)}")
         self.flush()
 
-    def _enter(self, answer: mqtt5.ConnAckPacket) -> None:
-        assert self.connection
+    def _enter(self, connection: Connection, answer: mqtt5.ConnAckPacket) -> None:
         code = answer.reason_code
         if code.value in FINAL_REFUSALS:
             raise LoginRefusedError(
@@ -270,7 +270,7 @@ class Device:
             )
         if code.value >= 0x80:
             raise OSError(f"the broker says {words(code)}")
-        self.connection.welcome = True
+        connection.welcome = True
         self.trouble = self.since = None
         self.delays = delays()
         self._id, self._window = 0, min(WINDOW, answer.receive_max)
@@ -278,13 +278,12 @@ class Device:
             filters = [
                 mqtt5.TopicFilter(f"devices/{self.id}/{end}", max_qos=QOS_1) for end in HEARS
             ]
-            self.connection.send(mqtt5.SubscribePacket(1, filters).write())
+            connection.send(mqtt5.SubscribePacket(1, filters).write())
             self.waiting.appendleft(Message(b"online", channel=Channel.STATUS))
 
-    def _hear(self, packet: mqtt5.PublishPacket) -> None:
-        assert self.connection
+    def _hear(self, connection: Connection, packet: mqtt5.PublishPacket) -> None:
         if packet.packet_id is not None:
-            self.connection.send(mqtt5.PubAckPacket(packet.packet_id).write())
+            connection.send(mqtt5.PubAckPacket(packet.packet_id).write())
         try:
             topic = Topic.parse(packet.topic)
         except InvalidTopicError:

@@ -180,9 +180,12 @@ class Fleet:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}
         for device in dirty:
+            connection = device.connection
+            if connection is None:
+                continue
             try:
                 device.flush()
-                self._watch(device)
+                self._watch(device, connection)
             except OSError as error:
                 self._lost(device, error)
 
@@ -232,10 +235,10 @@ class Fleet:
             if mask & WRITE or not connection.welcome:
                 if not connection.work():
                     return
-                self._watch(device)
+                self._watch(device, connection)
             if mask & READ:
-                device.take(connection.receive())
-                self._watch(device)
+                device.take(connection, connection.receive())
+                self._watch(device, connection)
         except OSError as error:
             self._lost(device, error)
         except LoginRefusedError as error:
@@ -244,10 +247,8 @@ class Fleet:
             if connection.welcome and self._logging_in.pop(device, None) is not None:
                 self.came += 1
 
-    def _watch(self, device: Device) -> None:
+    def _watch(self, device: Device, connection: Connection) -> None:
         """Be told when a socket can be written, only while something waits for that."""
-        connection = device.connection
-        assert connection
         key = self._selector.get_key(connection.socket)
         wanted = READ | WRITE if connection.wants_to_write else READ
         if key.events != wanted:

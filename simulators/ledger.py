@@ -1,14 +1,14 @@
-"""The ledger of a simulation: what was sent and what the broker answered, on disk.
+r"""The ledger of a simulation: what was sent and what the broker answered, on disk.
 
-A line is a hash and a JSON list. The hash is of the hash before and the list, so that a line that is
-changed, taken out or put in breaks the chain there (as in a Merkle-Damgård construction: R. C.
-Merkle, "One Way Hash Functions and DES", CRYPTO 1989). The last hash is the seal: who keeps it
-beside the file also notices when the end was cut off, or everything was written anew.
+A line is a hash and a JSON list. The hash is of the hash before and the list, so that a line that
+is changed, taken out or put in breaks the chain there: S. Haber and W. S. Stornetta, "How to
+time-stamp a digital document", Journal of Cryptology 3, 1991. The last hash is the seal: who keeps
+it beside the file also notices when the end was cut off, or everything was written anew.
 
 ::
 
     9f86d081884c7d65 ["ledger",1,"2026-03-02T10:15:00+00:00","127.0.0.1:1883"]
-    2c26b46b68ffc68f ["sent",1,"demo-pv-inverter-01","telemetry",1772446500123,"{\\"ts\\":…}"]
+    2c26b46b68ffc68f ["sent",1,"demo-pv-inverter-01","telemetry",1772446500123,"{\"ts\":…}"]
     fcde2b2edba56bf4 ["answered",1772446500125,0,[1]]
     b7bc12de5a6a81c1 ["end","2026-03-02T10:16:00+00:00",1,1]
 """
@@ -73,10 +73,17 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write the last line; the seal is final then. Closing twice does nothing."""
+        if self._file < 0:
+            return
         self.flush()
         self._note(["end", moment(), self._sent, self._answered])
         self.flush()
         os.close(self._file)
+        self._file = -1
 
     def sent(self, device_id: str, message: Message) -> int:
         """Note a message that is on its way for the first time; its number."""

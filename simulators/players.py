@@ -90,6 +90,29 @@ def past(fleet: Fleet, crew: Crew, begin: float, end: float, interval: float) ->
         yield time.time()
 
 
+def history(
+    fleet: Fleet, crew: Crew, begin: float, interval: float, clock: Clock = time.time
+) -> Player:
+    """Publish the past since ``begin`` until it has caught up with the present.
+
+    What becomes past while the rest is sent is sent as well; the crew's live readings go on there.
+    """
+    end = clock()
+    yield from past(fleet, crew, begin, end, interval)
+    while clock() - end > 2 * interval:
+        begin, end = end, clock()
+        yield from past(fleet, crew, begin, end, interval)
+
+
+def limited(player: Player, seconds: float, clock: Clock = time.time) -> Player:
+    """A player that ends so many seconds after it began."""
+    end = clock() + seconds
+    for due in player:
+        if due > end:
+            return
+        yield due
+
+
 def replay(
     fleet: Fleet, device_id: str, rows: Sequence[Row], speed: float, clock: Clock = time.time
 ) -> Player:

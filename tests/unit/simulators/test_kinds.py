@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-
-from broker.topics import METRIC_NAME
-from simulators import KINDS, Kind, Simulation, Site
 from simulators.battery_pack import BATTERY_PACK, open_circuit_voltage
 from simulators.motor_bench import MOTOR_BENCH, copper_losses, vibration
 from simulators.pv_inverter import PV_INVERTER, RATED_AC, ac_power
 from simulators.signals import FloatArray
+
+from broker.topics import METRIC_NAME
+from simulators import KINDS, Kind, Simulation, Site
 from simulators.site import sun_elevation
 
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # its types are a package of their own
 import pytest
 from pvlib import clearsky, inverter, solarposition
-
 from simulators.pv_inverter import EFFICIENCY, RATED_AC, ac_power
+
 from simulators.site import Site, air_temperature, clear_sky_irradiance, sun_elevation
 
 PLACES = [Site(12.97, 77.59), Site(-33.9, 18.4), Site(52.5, 13.4), Site(36.1, -79.95)]
