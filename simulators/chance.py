@@ -23,6 +23,10 @@ HashArray = NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+# Every second quarter of a number, with room beside it for a sum.
+PAIRS = np.uint64(0x0000FFFF0000FFFF)
+# Numbers for no more counters than this are remembered until others are asked for.
+FEW = 4
 # The standard deviation of the sum of four numbers of 0 to 65,535.
 SUM_DEVIATION = 65_536 / np.sqrt(3)
 # No noise is further from 0: four numbers cannot sum up to more.
@@ -42,6 +46,7 @@ class Chance:
         self.numbers = np.asarray(numbers, np.int64)
         common = scatter(np.array([seed % 2**64], np.uint64)) ^ hashed(purpose)
         self.keys = scatter(common + scatter(self.numbers.astype(np.uint64) * GOLDEN + GOLDEN))
+        self._kept: dict[tuple[str, str], tuple[IntArray, FloatArray]] = {}
 
     def bits(self, stream: str, counters: ArrayLike) -> HashArray:
         """64 random bits for each device and counter: (n, K) for counters (K,) or (n, K)."""
@@ -50,16 +55,14 @@ class Chance:
 
     def uniform(self, stream: str, counters: ArrayLike) -> FloatArray:
         """Numbers from 0 until 1: (n, K)."""
-        return (self.bits(stream, counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return self._remembered("uniform", stream, counters, uniform_of)
 
     def normal(self, stream: str, counters: ArrayLike) -> FloatArray:
         """Nearly normal numbers: (n, K), mean 0, deviation 1, none beyond ``FURTHEST`` (3.46).
 
         Sums of four uniform numbers, which is quick and has an end, as ranges of sensors have.
         """
-        parts = self.bits(stream, counters).view(np.uint16)
-        sums = parts.reshape(*parts.shape[:-1], -1, 4).sum(axis=-1, dtype=np.int64)
-        return (sums - 2 * 65_535) / SUM_DEVIATION
+        return self._remembered("normal", stream, counters, normal_of)
 
     def pick(self, stream: str, low: float, high: float) -> FloatArray:
         """One number for each device, for life: (n,), from ``low`` until ``high``."""
@@ -84,6 +87,22 @@ class Chance:
             total += self._lattice(f"{stream}{octave}", position) * np.sqrt(0.5) ** octave
         variance = sum(0.5**octave for octave in range(octaves))
         return total / np.sqrt(variance)
+
+    def _remembered(
+        self,
+        shape: str,
+        stream: str,
+        counters: ArrayLike,
+        make: Callable[[HashArray], FloatArray],
+    ) -> FloatArray:
+        """Live, the same lattice points are asked for from moment to moment."""
+        wanted = np.asarray(counters, np.int64)
+        if wanted.size > FEW:
+            return make(self.bits(stream, wanted))
+        kept = self._kept.get((shape, stream))
+        if kept is None or not np.array_equal(kept[0], wanted):
+            kept = self._kept[shape, stream] = wanted, make(self.bits(stream, wanted))
+        return kept[1]
 
     def _lattice(self, stream: str, position: FloatArray) -> FloatArray:
         left = np.floor(position).astype(np.int64)
@@ -126,6 +145,18 @@ class Chance:
         after = times - slots * slot
         on = happens[:, index] & (after >= begin[:, index]) & (after < (begin + length)[:, index])
         return on, slots
+
+
+def uniform_of(bits: HashArray) -> FloatArray:
+    """From 0 until 1."""
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def normal_of(bits: HashArray) -> FloatArray:
+    """The sum of the four quarters of each number, with mean 0 and deviation 1."""
+    pairs = (bits & PAIRS) + ((bits >> np.uint64(16)) & PAIRS)
+    sums = ((pairs + (pairs >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    return (sums - 2 * 65_535) / SUM_DEVIATION
 
 
 def hashed(text: str) -> np.uint64:

@@ -63,7 +63,7 @@ class Simulation(Generic[S]):
         self.seed = seed
         self.numbers = np.arange(devices) if isinstance(devices, int) else np.asarray(devices)
         chance = Chance(seed, kind.id, self.numbers)
-        self.state = kind.start(World(self.site, seed, chance))
+        self.state = kind.start(World(self.site, Chance(seed, "park", [0]), chance))
         self.interval = np.full(self.numbers.size, kind.interval)
         self.serials = chance.bits("serial", 0)[:, 0]
         self.scales = {signal.metric: 10.0**signal.digits for signal in kind.signals}

@@ -20,6 +20,8 @@ YEAR = 365.25 * DAY
 # How far the day's temperature goes from its mean, in K, and its shape at the coldest moment.
 SWING = 5.0
 COLDEST = -0.98
+# Seconds after which the air has forgotten a shower.
+DRYING = 1500.0
 # The standard atmosphere cools by so many kelvins a metre.
 LAPSE = 0.0065
 
@@ -30,23 +32,18 @@ class Weather:
 
     Attributes:
         site: where.
-        seed: of what is random.
+        chance: the park's, as if it were one device.
         times: seconds since 1970.
     """
 
     site: Site
-    seed: int
+    chance: Chance
     times: FloatArray
 
     @cached_property
     def sky(self) -> Sky:
         """The sun, and the light if there were no clouds."""
         return sky(self.site, self.times)
-
-    @cached_property
-    def chance(self) -> Chance:
-        """The park's, as if it were a device."""
-        return Chance(self.seed, "weather", [0])
 
     def noise(self, stream: str, memory: float, octaves: int = 1) -> FloatArray:
         """Of the park, deviation 1."""
@@ -75,9 +72,16 @@ class Weather:
     @cached_property
     def rain(self) -> FloatArray:
         """Intensity in mm/h: only from a covered sky, in showers."""
-        ripe = np.clip((self.cloud - 0.62) / 0.2, 0.0, 1.0)
-        shower = np.maximum(self.noise("showers", 1500.0, 2) - 0.1, 0.0)
-        return (8 + 22 * self.tropical) * ripe * shower**1.7
+        ripe = np.clip((self.cloud - 0.62) / 0.25, 0.0, 1.0)
+        shower = np.maximum(self.noise("showers", 1800.0, 2) - 0.3, 0.0)
+        return (1.5 + 5.5 * self.tropical) * ripe * shower**1.6
+
+    @cached_property
+    def wet(self) -> FloatArray:
+        """The rain of the last hour in mm/h, the latest counting most: what cooled air and ground."""
+        shares = np.exp(-np.arange(6) * 600 / DRYING)
+        rains = [Weather(self.site, self.chance, self.times - k * 600).rain for k in range(6)]
+        return np.tensordot(shares / shares.sum(), np.stack(rains), axes=1)
 
     @cached_property
     def mean_temperature(self) -> FloatArray:
@@ -95,7 +99,7 @@ class Weather:
         to Environmental Biophysics", 2nd edition, 1998. Clouds make it flatter, rain cools.
         """
         swing = 2 * SWING * (1.1 - 0.4 * self.cloud)
-        cooled = 3.0 * (1 - np.exp(-self.rain / 6))
+        cooled = 3.0 * (1 - np.exp(-self.wet / 5))
         air = self.noise("air", 2 * HOUR, 2)
         return self.mean_temperature + swing * day_shape(self.sky.solar_hour) - cooled + 0.4 * air
 
@@ -103,9 +107,8 @@ class Weather:
     def dew_point(self) -> FloatArray:
         """In °C: near the coldest of the day, and near the air where it rains."""
         dawn = self.mean_temperature + SWING * COLDEST - 1.2 + 0.9 * self.noise("moisture", DAY / 2)
-        wet = 1 - np.exp(-self.rain / 4)
         below = np.minimum(dawn, self.temperature - 0.2)
-        return below + wet * 0.8 * (self.temperature - below)
+        return below + 0.85 * (1 - np.exp(-self.wet / 3)) * (self.temperature - below)
 
     @cached_property
     def humidity(self) -> FloatArray:

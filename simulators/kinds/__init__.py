@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from simulators.kinds.air_quality import AIR_QUALITY
 from simulators.kinds.battery_pack import BATTERY_PACK
 from simulators.kinds.kind import Kind, Refused, Signal
 from simulators.kinds.motor_bench import MOTOR_BENCH
 from simulators.kinds.pv_inverter import PV_INVERTER
+from simulators.kinds.smart_meter import SMART_METER
 
 __all__ = ["KINDS", "Kind", "Refused", "Signal", "model_of"]
 
-KINDS: Mapping[str, Kind[Any]] = MappingProxyType({kind.id: kind for kind in (PV_INVERTER, BATTERY_PACK, MOTOR_BENCH)})
+KINDS: Mapping[str, Kind[Any]] = MappingProxyType({kind.id: kind for kind in (PV_INVERTER, BATTERY_PACK, MOTOR_BENCH, AIR_QUALITY, SMART_METER)})
 
 
 def model_of(kind: Kind[Any]) -> dict[str, Any]:

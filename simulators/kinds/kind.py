@@ -38,12 +38,12 @@ class World:
 
     Attributes:
         site: where they stand.
-        seed: of everything random.
-        chance: the devices' own random numbers.
+        park: the random numbers that all devices of a seed share, such as the weather's.
+        chance: the devices' own.
     """
 
     site: Site
-    seed: int
+    park: Chance
     chance: Chance
 
     @property
@@ -53,7 +53,7 @@ class World:
 
     def weather(self, times: FloatArray) -> Weather:
         """The park's, at (T,) seconds since 1970."""
-        return Weather(self.site, self.seed, times)
+        return Weather(self.site, self.park, times)
 
 
 class State(Protocol):

@@ -19,6 +19,7 @@ from simulators.kinds.kind import (
     lagged,
     switch,
 )
+from simulators.kinds.totals import since_midnight, total, trapezoids
 from simulators.site import DAY
 from simulators.weather import Weather
 
@@ -81,7 +82,7 @@ class Plant:
             INVERTER_MEMORY,
         )  # fmt: skip
         voltage = string_voltage(irradiance, module, dc / np.maximum(offered, 1.0))
-        today, total = self.count(times, seconds, ac)
+        today, all_time = self.count(times, seconds, ac)
         self.module_temperature, self.inverter_temperature = module[:, -1], lost[:, -1]
         grid, mains = self.grid(times, ac)
         return {
@@ -95,7 +96,7 @@ class Plant:
             "grid_frequency": np.broadcast_to(mains, ac.shape),
             "inverter_temperature": lost,
             "energy_today": today,
-            "energy_total": total,
+            "energy_total": all_time,
             "producing": (ac > 0).astype(float),
         }
 
@@ -135,16 +136,13 @@ class Plant:
         self, times: FloatArray, seconds: float, power: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Energy since midnight and since the plant was built, in kWh."""
-        before = np.concatenate([self.power[:, None], power[:, :-1]], axis=1)
-        steps = (before + power) / 2 * seconds / 3.6e6
-        total = np.cumsum(np.concatenate([self.energy_total[:, None], steps], axis=1), axis=1)
-        today = np.empty_like(power)
-        running = self.energy_today
-        for moment, day in enumerate(self.world.site.day(times).tolist()):
-            running = (running if day == self.day else 0.0) + steps[:, moment]
-            today[:, moment], self.day = running, day
-        self.energy_today, self.energy_total, self.power = running, total[:, -1], power[:, -1]
-        return today, total[:, 1:]
+        steps = trapezoids(self.power, power, seconds) / 3.6e6
+        days = self.world.site.day(times)
+        today = since_midnight(self.energy_today, self.day, steps, days)
+        all_time = total(self.energy_total, steps)
+        self.energy_today, self.energy_total = today[:, -1], all_time[:, -1]
+        self.power, self.day = power[:, -1], int(days[-1])
+        return today, all_time
 
     def grid(self, times: FloatArray, power: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Voltage at the inverter, which feeding in lifts, and the grid's frequency (T,)."""
