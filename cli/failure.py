@@ -14,8 +14,8 @@ from simulators.company import CredentialsError
 from simulators.dialect import DialectError
 from simulators.fleet import TooManyDevicesError
 from simulators.ledger import LedgerError
-from simulators.recording import RecordingError
 from simulators.scenario import ScenarioError
+from simulators.tables import RecordingError
 from stack.errors import StackError
 
 EXPECTED = (

@@ -21,7 +21,7 @@ from broker.topics import DEVICE_ID, DEVICE_ID_RULE
 from cli import asking
 from cli.api import Api
 from cli.enrolment import EnrolmentError
-from simulators import Fleet, Ledger, Login, run, summary
+from simulators import Address, Fleet, Ledger, Login, run, summary
 from simulators.players import DRAIN_SECONDS, Player
 from simulators.summary import totals, write
 
@@ -29,13 +29,13 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 SECONDS_OF = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def duration(text: str) -> float:
+def duration(text: str | float) -> float:
     """Seconds of ``90``, ``90s``, ``5m``, ``12h`` or ``30d``.
 
     Raises:
         typer.BadParameter: it is none of these.
     """
-    found = DURATION.fullmatch(text)
+    found = DURATION.fullmatch(str(text))
     if found is None:
         raise typer.BadParameter(f"{text!r} is no duration: give one like 90, 5m, 12h or 30d")
     return float(found[1]) * SECONDS_OF[found[2]]
@@ -143,6 +143,24 @@ def login_of(line: str, where: str) -> Login:
             f'{where}: not like {{"id": "my-device", "secret": "tpd_…"}}'
         ) from error
     return login
+
+
+@contextmanager
+def open_ledger(file: Path | None, address: Address) -> Iterator[Ledger | None]:
+    """The ledger that was asked for, sealed at the end.
+
+    Raises:
+        EnrolmentError: the file is there already.
+    """
+    if file is None:
+        yield None
+        return
+    try:
+        ledger = Ledger(file, str(address))
+    except FileExistsError as error:
+        raise EnrolmentError(f"{file} is there already: name a new file with --ledger") from error
+    with ledger:
+        yield ledger
 
 
 def play(

@@ -22,10 +22,12 @@ from cli import (
     holdings,
     identity,
     ingest,
+    ledger,
     models,
     organisations,
     platform,
     provisioning,
+    record,
     rejections,
     replay,
     simulate,
@@ -79,7 +81,8 @@ for name, group in {
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
-add(DATA, tail.tail, simulate.simulate, replay.replay)
+add(DATA, tail.tail, simulate.simulate, record.record, replay.replay)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=DATA)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)

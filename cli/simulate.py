@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +27,11 @@ from cli.fleets import (
     Token,
     duration,
     open_api,
+    open_ledger,
     play,
     read_credentials,
 )
-from simulators import KINDS, Address, Ledger, Login, Site
+from simulators import KINDS, Address, Login, Site
 from simulators import scenario as scenarios
 from simulators.company import Company
 from simulators.dialect import Dialect, DialectError
@@ -111,7 +111,7 @@ def simulate(
         raise typer.BadParameter("--rate and --interval exclude each other")
     if topic is not None and credentials is None:
         raise typer.BadParameter("--topic is for another platform: give its --credentials")
-    with plain_errors(), ExitStack() as parts:
+    with plain_errors():
         plan = planned(what, devices, tenant=tenant, prefix=prefix, lab=lab)
         dialect = spoken(topic, payload)
         if credentials is not None:
@@ -123,27 +123,27 @@ def simulate(
         address = Address(host, port, tls or ca_file is not None, ca_file)
         if credentials is None:
             logins, site = enrolled(plan, api_url, token, take_over=take_over)
-        book = parts.enter_context(Ledger(ledger, str(address))) if ledger else None
-        company = Company(
-            plan,
-            logins,
-            address,
-            begin=beginning(seconds, speed, backfill),
-            seed=seed,
-            site=site,
-            dialect=dialect,
-            book=book,
-        )
-        warm_up(company)
-        past_first = backfill is not None and speed == 1
-        play(
-            company.fleet,
-            company.players(speed=speed, past_first=past_first, seconds=seconds),
-            seconds=None if past_first else seconds,
-            summary_file=summary,
-            ledger=book,
-            drain=PAST_DRAIN_SECONDS if past_first else DRAIN_SECONDS,
-        )
+        with open_ledger(ledger, address) as book:
+            company = Company(
+                plan,
+                logins,
+                address,
+                begin=beginning(seconds, speed, backfill),
+                seed=seed,
+                site=site,
+                dialect=dialect,
+                book=book,
+            )
+            warm_up(company)
+            past_first = backfill is not None and speed == 1
+            play(
+                company.fleet,
+                company.players(speed=speed, past_first=past_first, seconds=seconds),
+                seconds=None if past_first else seconds,
+                summary_file=summary,
+                ledger=book,
+                drain=PAST_DRAIN_SECONDS if past_first else DRAIN_SECONDS,
+            )
 
 
 def planned(

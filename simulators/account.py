@@ -123,7 +123,7 @@ class Judge:
             for key in self.found.keys() - self.sent.keys()
         )
         self._differ(
-            f"a rejection ({', '.join(sorted(reasons))}) of {payload[:60]!r}, which is not in the ledger"
+            f"{payload[:60]!r} is rejected ({', '.join(sorted(reasons))}), but not in the ledger"
             for payload, reasons in self.refused.items()
             if payload not in known
         )

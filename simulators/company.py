@@ -104,7 +104,7 @@ class Company:
     def warm_up(self) -> Iterator[Crew]:
         """Let each crew live through the day before the beginning, which takes a moment."""
         for _, crew in self.crews:
-            crew.simulation.at(round(self.begin * 1000) - 1)
+            crew.warm_up(round(self.begin * 1000) - 1)
             yield crew
 
     def players(

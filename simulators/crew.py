@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -59,6 +60,11 @@ class Crew:
     def due(self, ts: int) -> IntArray:
         """Which devices send a reading at a moment in milliseconds."""
         return np.flatnonzero(self.simulation.due(ts))
+
+    def warm_up(self, ts: int) -> None:
+        """Let the devices live through the day before a moment, unless they have begun already."""
+        if self.simulation.time is None:
+            self.simulation.at(ts)
 
     def publish(self, fleet: Fleet, ts: int, speed: float = 1.0) -> None:
         """Have every device whose moment it is publish what it measures.
@@ -117,7 +123,7 @@ class Crew:
         for _ in range(int(frame.copies[index, 0])):
             copy = Message(message.payload, message.time, message.values)
             if wait > 0:
-                fleet.after(wait, lambda copy=copy: fleet.offer(device_id, copy))  # type: ignore[misc]
+                fleet.after(wait, partial(fleet.offer, device_id, copy))
             else:
                 fleet.offer(device_id, copy)
 

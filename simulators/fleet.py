@@ -103,7 +103,7 @@ class Fleet:
         self._at_once = logins_at_once
         self._security = address.security()
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         self._queue: deque[Device] = deque(self.devices.values())
         self._logging_in: dict[Device, float] = {}
@@ -148,7 +148,7 @@ class Fleet:
             self._dirty[device] = None
         return taken
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Do something in a later turn."""
         due = time.monotonic() + seconds
         heapq.heappush(self._timers, (due, next(self._order), action))

@@ -54,6 +54,7 @@ def live(
         speed: simulated seconds in a second.
         clock: seconds since 1970.
     """
+    crew.warm_up(round((clock() if begin is None else begin) * 1000) - 1)
     started = clock()
     first = started if begin is None else begin
     ts = round(first * 1000) - 1

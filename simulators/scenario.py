@@ -15,7 +15,15 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from broker.topics import DEVICE_ID, DEVICE_ID_RULE
@@ -95,7 +103,7 @@ class Tenant(Part):
 class FleetPlan(Part):
     """Devices of one kind."""
 
-    kind: str = Field(json_schema_extra={"enum": sorted(KINDS)})
+    kind: str = Field(json_schema_extra={"enum": list[JsonValue](sorted(KINDS))})
     count: int = Field(ge=1, le=1_000_000, description="how many devices")
     tenant: Slug = Field(description="id of the tenant that owns them")
     lab: Slug | None = Field(None, description="id of the lab in which they stand")
@@ -109,7 +117,7 @@ class FleetPlan(Part):
     faults: dict[str, Rate] = Field(
         default_factory=dict,
         description="what goes wrong, and how often",
-        json_schema_extra={"propertyNames": {"enum": sorted(FAULTS)}},
+        json_schema_extra={"propertyNames": {"enum": list[JsonValue](sorted(FAULTS))}},
     )
 
     @field_validator("kind")
@@ -306,7 +314,7 @@ def parse(text: str, where: str) -> Scenario:
         raise ScenarioError(f"{where}: this is no YAML: {error}") from error
     finally:
         loader.dispose()
-    if not isinstance(content, dict):
+    if root is None or not isinstance(content, dict):
         raise ScenarioError(f"{where} is no scenario: it has no fields like `fleets:`")
     require_single_keys(root, where)
     return validated(content, root, where)
