@@ -236,7 +236,9 @@ def taken(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str
     """
     names = {parameter.name for parameter in parameters}
     if strangers := sorted(set(given) - names):
-        raise Refused(f"no parameter {strangers[0]!r}: it takes {', '.join(sorted(names)) or 'none'}")
+        raise Refused(
+            f"no parameter {strangers[0]!r}: it takes {', '.join(sorted(names)) or 'none'}"
+        )
     for parameter in parameters:
         if parameter.name not in given and not parameter.optional:
             raise Refused(f"the parameter {parameter.name!r} is missing")

@@ -44,7 +44,9 @@ class Stations:
         washed = lagged(self.washed, washing, seconds, WASHED_MEMORY)
         stale = staleness(weather, wind)
         traffic = rush(self.world, times)
-        particles = traffic * self.road[:, None] * stale * np.exp(0.25 * noise("smoke", times, 1800.0, 3))
+        particles = (
+            traffic * self.road[:, None] * stale * np.exp(0.25 * noise("smoke", times, 1800.0, 3))
+        )
         fine = (FINE_BACKGROUND + FINE_SOURCE * particles) * (1 - 0.65 * washed)
         # Plants breathe out at night, into the low layer.
         night = np.clip(-weather.sky.elevation / 10, 0, 1)
@@ -62,7 +64,8 @@ class Stations:
             "humidity": relative_humidity(temperature, weather.dew_point + 0 * temperature),
             "pressure": weather.pressure + 0.05 * noise("barometer", times, HOUR),
             "wind_speed": wind,
-            "wind_direction": np.floor(weather.wind_direction + 12 * noise("vane", times, 60.0, 2)) % 360,
+            "wind_direction": np.floor(weather.wind_direction + 12 * noise("vane", times, 60.0, 2))
+            % 360,
             "rain_rate": np.where(falling < 0.1, 0.0, falling),
             "rain_today": np.floor(rain / TIP) * TIP,
         }
@@ -82,7 +85,12 @@ def staleness(weather: Weather, wind: FloatArray) -> FloatArray:
 def rush(world: World, times: FloatArray) -> FloatArray:
     """The shape of a city's day, 0.1 to about 1: both rush hours, less on Sundays. (T,)."""
     hour = world.site.hour(times)
-    busy = 0.1 + 0.65 * bell(hour, 7.3, 1.3) + 0.3 * bell(hour, 12.5, 3.0) + 0.75 * bell(hour, 18.5, 2.2)
+    busy = (
+        0.1
+        + 0.65 * bell(hour, 7.3, 1.3)
+        + 0.3 * bell(hour, 12.5, 3.0)
+        + 0.75 * bell(hour, 18.5, 2.2)
+    )
     return busy * np.where(world.site.weekday(times) == 6, 0.6, 1.0)
 
 

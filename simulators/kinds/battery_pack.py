@@ -128,9 +128,7 @@ class Packs:
             self.throughput, heat,
         )  # fmt: skip
 
-    def current(
-        self, inner: FloatArray, resistance: FloatArray, load: FloatArray
-    ) -> FloatArray:
+    def current(self, inner: FloatArray, resistance: FloatArray, load: FloatArray) -> FloatArray:
         """Into the pack in A: constant, or as much as holds the highest voltage."""
         held = np.maximum((CELLS * HIGHEST_CELL - inner) / resistance, 0)
         charging = np.minimum(self.charge_current, held)

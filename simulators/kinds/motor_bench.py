@@ -41,7 +41,16 @@ HOUSING_MEMORY = 3600.0
 TRIP_TEMPERATURE = 155.0
 # The programme that a bench repeats: shares of rated speed and torque, each held so many seconds.
 PROGRAMME = np.array(
-    [(0.0, 0.0), (0.3, 0.4), (0.6, 0.5), (0.9, 0.6), (1.0, 0.9), (1.0, 0.5), (0.75, 0.7), (0.5, 0.9)]
+    [
+        (0.0, 0.0),
+        (0.3, 0.4),
+        (0.6, 0.5),
+        (0.9, 0.6),
+        (1.0, 0.9),
+        (1.0, 0.5),
+        (0.75, 0.7),
+        (0.5, 0.9),
+    ]
 )
 HOLD = 300.0
 # A bearing's damage shows at this severity, m/s2 of its impacts, and doubles in so many hours run.

@@ -180,13 +180,13 @@ def dc_for(ac: FloatArray) -> FloatArray:
     return np.where(ac > 0, load * rated, 0.0)
 
 
-def string_voltage(
-    irradiance: FloatArray, temperature: FloatArray, used: FloatArray
-) -> FloatArray:
+def string_voltage(irradiance: FloatArray, temperature: FloatArray, used: FloatArray) -> FloatArray:
     """In V: that of most power where all is used, towards the open circuit where less is."""
     light = np.maximum(irradiance, 1.0) / 1000
     # The diode equation: voltage goes with the logarithm of the light.
-    best = STRING_VOLTAGE * (1 + VOLTAGE_PER_KELVIN * (temperature - 25)) * (1 + 0.04 * np.log(light))
+    best = (
+        STRING_VOLTAGE * (1 + VOLTAGE_PER_KELVIN * (temperature - 25)) * (1 + 0.04 * np.log(light))
+    )
     idle = 1 + (OPEN_CIRCUIT - 1) * (1 - np.clip(used, 0, 1)) ** 0.5
     return np.where(irradiance > 1, best * idle, 0.0)
 
