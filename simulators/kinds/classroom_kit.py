@@ -59,15 +59,15 @@ class Kits:
         self.people = people[:, -1]
         room = 23.5 + 0.5 * (weather.temperature - 23.5) + people
         # No multiple of an interval, so that a slot's beginning is not all that is ever seen.
-        pressed, _ = chance.windows("press", times, 67.0, self.likely(0.5), HELD)
-        hand, slots = chance.windows("hand", times, 90.0, self.likely(0.7), (6.0, 45.0))
-        near = self.hand(times, slots)
+        pressed = chance.windows("press", times, 67.0, self.likely(0.5), HELD)
+        hand = chance.windows("hand", times, 90.0, self.likely(0.7), (6.0, 45.0))
+        near = self.hand(times, hand.numbers(chance, "around"))
         away = self.wall[:, None] + 0.5 * chance.noise("echo", times, 5.0)
         return {
             "light": light * shadow * (1 + 0.01 * chance.noise("flicker", times, 10.0)) + 0.3,
             "temperature": room + self.sensor[:, None] + 0.08 * chance.noise("air", times, 300.0),
-            "button": pressed.astype(float),
-            "distance": np.where(hand, near, away),
+            "button": pressed.on.astype(float),
+            "distance": np.where(hand.on, near, away),
         }
 
     def lesson(self, times: FloatArray) -> FloatArray:
@@ -81,10 +81,9 @@ class Kits:
         """How often somebody does something with a board in a slot of a lesson."""
         return lambda begins: share * self.lesson(begins) * self.keen[:, None]
 
-    def hand(self, times: FloatArray, slots: Any) -> FloatArray:
+    def hand(self, times: FloatArray, place: FloatArray) -> FloatArray:
         """A hand before the eye, which comes and goes, in cm: (n, T)."""
-        different, index = np.unique(slots, return_inverse=True)
-        around = 8 + 45 * self.world.chance.uniform("around", different)[:, index]
+        around = 8 + 45 * place
         return np.clip(around * (1 + 0.25 * self.world.chance.noise("hand", times, 4.0, 2)), 3, 110)
 
 

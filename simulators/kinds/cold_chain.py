@@ -95,7 +95,7 @@ class Cabinets:
             work = bell(hour, 9.5, 1.8) + 0.8 * bell(hour, 14.5, 1.8)
             return np.where(day < 6, 0.02 + 0.55 * work, 0.02) * self.busy[:, None]
 
-        return self.world.chance.windows("door", times, 900.0, likely, (15.0, 90.0))[0]
+        return self.world.chance.windows("door", times, 900.0, likely, (15.0, 90.0)).on
 
     def step(self, room: FloatArray, door: BoolArray, seconds: float) -> tuple[FloatArray, ...]:
         """Live on for some seconds; what the readings are made of."""

@@ -82,7 +82,7 @@ class Motorcycles:
             return shape / 5.5 * self.rides_a_day[:, None]
 
         # Longer than the longest step, so that none is overlooked.
-        return self.world.chance.windows("ride", times, RIDE_SLOT, likely, (200.0, 200.0))[0]
+        return self.world.chance.windows("ride", times, RIDE_SLOT, likely, (200.0, 200.0)).on
 
     def step(self, starting: BoolArray, home: bool, seconds: float) -> tuple[FloatArray, ...]:
         """Live on for some seconds; what the readings are made of."""

@@ -113,16 +113,15 @@ class Households:
         parts = [(self.base(times), STANDBY_FACTOR), (self.fridge(times), FRIDGE_FACTOR)]
         parts += [(self.lamps(times), LAMP_FACTOR), (self.cooling(times), COOLING.factor)]
         for appliance, owned in zip(APPLIANCES, self.owned, strict=True):
-            on, slots = chance.windows(
+            use = chance.windows(
                 appliance.name,
                 times,
                 appliance.slot,
                 lambda begins, it=appliance: it.likely(site.hour(begins)),  # type: ignore[misc]
                 appliance.seconds,
             )
-            different, index = np.unique(slots, return_inverse=True)
-            size = 0.85 + 0.3 * chance.uniform(f"{appliance.name} size", different)[:, index]
-            parts.append((on * owned[:, None] * appliance.watts * size, appliance.factor))
+            size = 0.85 + 0.3 * use.numbers(chance, f"{appliance.name} size")
+            parts.append((use.on * owned[:, None] * appliance.watts * size, appliance.factor))
         ripple = 1 + 0.01 * chance.noise("ripple", times, 20.0, 2)
         active = sum(power for power, _ in parts) * ripple
         reactive = sum(power * np.tan(np.arccos(factor)) for power, factor in parts) * ripple
