@@ -107,7 +107,8 @@ class Chance:
             position = times / memory * 2**octave
             total += self._lattice(f"{stream}{octave}", position) * np.sqrt(0.5) ** octave
         variance = sum(0.5**octave for octave in range(octaves))
-        return total / np.sqrt(variance)
+        result: FloatArray = total / np.sqrt(variance)
+        return result
 
     def _remembered(
         self,
@@ -155,7 +156,7 @@ class Chance:
         """
         slots = np.floor(times / slot).astype(np.int64)
         different, index = np.unique(slots, return_inverse=True)
-        likely = chance(different * slot) if callable(chance) else chance
+        likely = chance(np.float64(slot) * different) if callable(chance) else chance
         happens = self.uniform(f"{stream} happens", different) < likely
         shortest, longest = seconds
         length = shortest + (longest - shortest) * self.uniform(f"{stream} length", different)
@@ -175,7 +176,8 @@ def normal_of(bits: HashArray) -> FloatArray:
     """The sum of the four quarters of each number, with mean 0 and deviation 1."""
     pairs = (bits & PAIRS) + ((bits >> np.uint64(16)) & PAIRS)
     sums = ((pairs + (pairs >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.float64)
-    return (sums - 2 * 65_535) / SUM_DEVIATION
+    result: FloatArray = (sums - 2 * 65_535) / SUM_DEVIATION
+    return result
 
 
 def hashed(text: str) -> np.uint64:

@@ -112,7 +112,7 @@ CLASSROOM_KIT: Kind[Kits] = Kind(
         Signal("distance", "cm", 2, 400, 1, "the wall, or a hand before the sensor"),
     ),
     start=Kits,
-    facts=lambda kits, _: {"firmware": "0.9.3", "board": "ESP32"},
+    facts=lambda *_: {"firmware": "0.9.3", "board": "ESP32"},
     references=(
         'P. R. Tregenza, I. M. Waters, "Daylight coefficients", Lighting Research & Technology 15 '
         "(2), 1983.",

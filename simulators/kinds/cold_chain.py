@@ -39,6 +39,7 @@ DEFROST_EVERY, DEFROST_SECONDS = 8 * HOUR, 720.0
 # The share of the heater's heat that reaches the cabinet: the other melts ice.
 DEFROST_LEAK = 0.3
 KELVIN = 273.15
+Array = FloatArray | BoolArray
 
 
 class Cabinets:
@@ -97,7 +98,7 @@ class Cabinets:
 
         return self.world.chance.windows("door", times, 900.0, likely, (15.0, 90.0)).on
 
-    def step(self, room: FloatArray, door: BoolArray, seconds: float) -> tuple[FloatArray, ...]:
+    def step(self, room: FloatArray, door: BoolArray, seconds: float) -> tuple[Array, ...]:
         """Live on for some seconds; what the readings are made of."""
         defrosting = self.defrost_left > 0
         on = self.cooling & ~defrosting
@@ -157,7 +158,7 @@ COLD_CHAIN: Kind[Cabinets] = Kind(
         switch("defrosting", "timer"),
     ),
     start=Cabinets,
-    facts=lambda cabinets, _: {"firmware": "2.0.8", "volume_l": 400, "refrigerant": "R600a"},
+    facts=lambda *_: {"firmware": "2.0.8", "volume_l": 400, "refrigerant": "R600a"},
     references=(
         'F. P. Incropera and others, "Fundamentals of Heat and Mass Transfer", 7th edition, Wiley, '
         "2011.",

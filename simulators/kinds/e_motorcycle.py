@@ -36,6 +36,7 @@ TAPER = 0.9
 EMPTY, LOW = 0.03, 0.3
 PARKED_WATTS = 1.5
 RIDE_SLOT = 2 * HOUR
+Array = FloatArray | BoolArray
 MOTOR_MEMORY, BATTERY_MEMORY = 600.0, 5400.0
 
 
@@ -84,7 +85,7 @@ class Motorcycles:
         # Longer than the longest step, so that none is overlooked.
         return self.world.chance.windows("ride", times, RIDE_SLOT, likely, (200.0, 200.0)).on
 
-    def step(self, starting: BoolArray, home: bool, seconds: float) -> tuple[FloatArray, ...]:
+    def step(self, starting: BoolArray, home: bool, seconds: float) -> tuple[Array, ...]:
         """Live on for some seconds; what the readings are made of."""
         begins = starting & ~self.starting & (self.left <= 0) & (self.charge > LOW / 2)
         self.starting = starting
@@ -191,7 +192,7 @@ def set_mode(cycles: Motorcycles, index: int, mode: str) -> None:
 E_MOTORCYCLE: Kind[Motorcycles] = Kind(
     id="e-motorcycle",
     name="Electric motorcycle",
-    description="A motorcycle of 3 kWh that rides loops around the park; a current out is positive.",
+    description="A motorcycle of 3 kWh that rides around the park; a current out is positive.",
     interval=5.0,
     longest_step=60.0,
     warm_up=3 * HOUR,
@@ -210,7 +211,7 @@ E_MOTORCYCLE: Kind[Motorcycles] = Kind(
         switch("charging", "the charger gives"),
     ),
     start=Motorcycles,
-    facts=lambda cycles, _: {
+    facts=lambda *_: {
         "firmware": "1.12.0",
         "battery": "Li-ion 20s, 40 Ah, 74 V",
         "motor": "hub, 4 kW",

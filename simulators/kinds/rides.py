@@ -66,7 +66,8 @@ class Loops:
     @property
     def seconds(self) -> int:
         """How long a loop takes in mode normal."""
-        return self.speed.shape[1] - 1
+        result: int = self.speed.shape[1] - 1
+        return result
 
     def at(self, table: FloatArray, place: tuple[IntArray, ...], second: FloatArray) -> FloatArray:
         """A table between two seconds of a loop.
@@ -78,7 +79,8 @@ class Loops:
         """
         left = second.astype(np.int64)
         after = second - left
-        return table[*place, left] * (1 - after) + table[*place, left + 1] * after
+        result: FloatArray = table[*place, left] * (1 - after) + table[*place, left + 1] * after
+        return result
 
     def so_far(
         self, table: FloatArray, place: tuple[IntArray, ...], second: FloatArray
@@ -86,7 +88,8 @@ class Loops:
         """A table that adds up from loop to loop; ``second`` counts on."""
         whole = np.floor(second / self.seconds)
         rest = second - whole * self.seconds
-        return whole * table[*place, -1] + self.at(table, place, rest)
+        result: FloatArray = whole * table[*place, -1] + self.at(table, place, rest)
+        return result
 
 
 def speed_cycle() -> FloatArray:

@@ -50,7 +50,10 @@ class Appliance:
         day = np.arange(0, 24, 0.25)
         whole = sum(weight * bell(day, middle, width) for middle, width, weight in self.hours)
         slots = 86_400 / self.slot
-        return np.minimum(np.asarray(shape) / np.mean(whole) * self.daily / slots, 1.0)
+        result: FloatArray = np.minimum(
+            np.asarray(shape) / np.mean(whole) * self.daily / slots, 1.0
+        )
+        return result
 
 
 MORNING, NOON, EVENING = (6.0, 1.0, 1.0), (12.0, 1.5, 1.0), (19.0, 1.8, 1.0)
@@ -153,7 +156,7 @@ class Households:
         at_home = np.clip(bell(hour, 21.5, 2.5) + 0.9 * bell(hour, 2.0, 2.5), 0, 1)
         share = np.clip((outside - 17) / 12, 0, 0.95) * at_home
         place = (times / 900 + self.fridge_phase[:, None] * 7) % 1
-        return (place < share) * self.cooled[:, None] * COOLING.watts
+        return np.where((place < share) & self.cooled[:, None], COOLING.watts, 0.0)
 
     def feeder(self, times: FloatArray) -> FloatArray:
         """The voltage before the house's wires, lowest when everybody is at home: (n, T)."""
