@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,26 @@ FEW = 4
 SUM_DEVIATION = 65_536 / np.sqrt(3)
 # No noise is further from 0: four numbers cannot sum up to more.
 FURTHEST = 2 * 65_535 / SUM_DEVIATION
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Events of n devices at T moments.
+
+    Attributes:
+        on: (n, T) whether there is one at the moment.
+        slot: (T,) the number of the slot, by which an event is told from others.
+        end: (n, T) when the slot's event is over, in seconds since 1970, if there is one.
+    """
+
+    on: BoolArray
+    slot: IntArray
+    end: FloatArray
+
+    def numbers(self, chance: Chance, stream: str) -> FloatArray:
+        """A random number from 0 until 1 for each slot's event, at its moments: (n, T)."""
+        different, index = np.unique(self.slot, return_inverse=True)
+        return chance.uniform(stream, different)[:, index]
 
 
 class Chance:
@@ -86,7 +107,8 @@ class Chance:
             position = times / memory * 2**octave
             total += self._lattice(f"{stream}{octave}", position) * np.sqrt(0.5) ** octave
         variance = sum(0.5**octave for octave in range(octaves))
-        return total / np.sqrt(variance)
+        result: FloatArray = total / np.sqrt(variance)
+        return result
 
     def _remembered(
         self,
@@ -121,7 +143,7 @@ class Chance:
         slot: float,
         chance: float | FloatArray | Callable[[FloatArray], FloatArray],
         seconds: tuple[float, float],
-    ) -> tuple[BoolArray, IntArray]:
+    ) -> Windows:
         """Events that have a beginning and an end: in each slot of time one, or none.
 
         Args:
@@ -131,20 +153,18 @@ class Chance:
             chance: of an event in a slot: one for all, (n, 1) for each device, or a function that
                 gives (S,) or (n, S) for the beginnings (S,) of slots.
             seconds: how long an event lasts, at least and at most.
-
-        Returns:
-            (n, T) whether an event is on, and (T,) the number of the slot.
         """
         slots = np.floor(times / slot).astype(np.int64)
         different, index = np.unique(slots, return_inverse=True)
-        likely = chance(different * slot) if callable(chance) else chance
+        likely = chance(np.float64(slot) * different) if callable(chance) else chance
         happens = self.uniform(f"{stream} happens", different) < likely
         shortest, longest = seconds
         length = shortest + (longest - shortest) * self.uniform(f"{stream} length", different)
         begin = (slot - length) * self.uniform(f"{stream} begin", different)
         after = times - slots * slot
-        on = happens[:, index] & (after >= begin[:, index]) & (after < (begin + length)[:, index])
-        return on, slots
+        begin, end = begin[:, index], (begin + length)[:, index]
+        on = happens[:, index] & (after >= begin) & (after < end)
+        return Windows(on, slots, slots * slot + end)
 
 
 def uniform_of(bits: HashArray) -> FloatArray:
@@ -156,7 +176,8 @@ def normal_of(bits: HashArray) -> FloatArray:
     """The sum of the four quarters of each number, with mean 0 and deviation 1."""
     pairs = (bits & PAIRS) + ((bits >> np.uint64(16)) & PAIRS)
     sums = ((pairs + (pairs >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.float64)
-    return (sums - 2 * 65_535) / SUM_DEVIATION
+    result: FloatArray = (sums - 2 * 65_535) / SUM_DEVIATION
+    return result
 
 
 def hashed(text: str) -> np.uint64:

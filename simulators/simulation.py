@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Generic
 
 import numpy as np
@@ -88,7 +89,7 @@ class Simulation(Generic[S]):
         gaps = np.diff(moments, prepend=before)
         if (gaps < 0).any():
             raise ValueError("a simulation cannot go back in time")
-        parts = []
+        parts: list[Values] = []
         for first, last in even(gaps):
             parts.extend(self._advance(before, int(gaps[first]), last - first))
             before = int(moments[last - 1])
@@ -145,7 +146,8 @@ class Simulation(Generic[S]):
     def due(self, ts: int) -> BoolArray:
         """(n,) which devices send a reading at a moment: it is a multiple of their interval."""
         interval = np.rint(self.interval * 1000).astype(np.int64)
-        return ts % interval == 0
+        result: BoolArray = ts % interval == 0
+        return result
 
     def attributes(self, index: int) -> dict[str, Any]:
         """What a device tells of itself: facts, and its settings as they are."""
@@ -236,7 +238,9 @@ def taken(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str
     """
     names = {parameter.name for parameter in parameters}
     if strangers := sorted(set(given) - names):
-        raise Refused(f"no parameter {strangers[0]!r}: it takes {', '.join(sorted(names)) or 'none'}")
+        raise Refused(
+            f"no parameter {strangers[0]!r}: it takes {', '.join(sorted(names)) or 'none'}"
+        )
     for parameter in parameters:
         if parameter.name not in given and not parameter.optional:
             raise Refused(f"the parameter {parameter.name!r} is missing")
@@ -247,4 +251,4 @@ def even(gaps: IntArray) -> list[tuple[int, int]]:
     """Runs of equal gaps: where each begins, and before where it ends."""
     changes = np.flatnonzero(np.diff(gaps)) + 1
     edges = [0, *changes.tolist(), len(gaps)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

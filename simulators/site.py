@@ -38,7 +38,8 @@ class Site:
         """Seconds since 1970 as the park's wall clocks count them: (T,) from (T,)."""
         quarters, index = np.unique(np.floor(times / QUARTER), return_inverse=True)
         offsets = np.array([offset(self.time_zone, float(q) * QUARTER) for q in quarters])
-        return times + offsets[index]
+        result: FloatArray = times + offsets[index]
+        return result
 
     def hour(self, times: FloatArray) -> FloatArray:
         """The park's time of day in hours, 0 until 24."""

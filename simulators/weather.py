@@ -47,7 +47,8 @@ class Weather:
 
     def noise(self, stream: str, memory: float, octaves: int = 1) -> FloatArray:
         """Of the park, deviation 1."""
-        return self.chance.noise(stream, self.times, memory, octaves)[0]
+        result: FloatArray = self.chance.noise(stream, self.times, memory, octaves)[0]
+        return result
 
     @cached_property
     def season(self) -> FloatArray:
@@ -78,7 +79,7 @@ class Weather:
 
     @cached_property
     def wet(self) -> FloatArray:
-        """The rain of the last hour in mm/h, the latest counting most: what cooled air and ground."""
+        """The rain of the last hour in mm/h, the latest counting most: what cools the air."""
         shares = np.exp(-np.arange(6) * 600 / DRYING)
         rains = [Weather(self.site, self.chance, self.times - k * 600).rain for k in range(6)]
         return np.tensordot(shares / shares.sum(), np.stack(rains), axes=1)
@@ -89,7 +90,8 @@ class Weather:
         poleward = abs(self.site.latitude)
         seasonal = 16 * np.sin(np.radians(poleward)) * self.season
         weeks = (0.6 + 0.05 * poleward) * self.noise("weeks", 3 * DAY)
-        return 30 - 0.4 * poleward - LAPSE * self.site.altitude + seasonal + weeks
+        result: FloatArray = 30 - 0.4 * poleward - LAPSE * self.site.altitude + seasonal + weeks
+        return result
 
     @cached_property
     def temperature(self) -> FloatArray:
@@ -138,7 +140,8 @@ class Weather:
         standard = 1013.25 * (1 - LAPSE * self.site.altitude / 288.15) ** 5.2559
         tide = 1.2 * self.tropical * np.cos(2 * np.pi * (self.sky.solar_hour - 9.8) / 12)
         fronts = (1.0 + 0.12 * abs(self.site.latitude)) * self.noise("pressure", 2 * DAY)
-        return standard + tide + fronts
+        result: FloatArray = standard + tide + fronts
+        return result
 
     @cached_property
     def room_temperature(self) -> FloatArray:

@@ -15,6 +15,9 @@ from typing import Any
 
 from simulators.kinds.air_quality import AIR_QUALITY
 from simulators.kinds.battery_pack import BATTERY_PACK
+from simulators.kinds.classroom_kit import CLASSROOM_KIT
+from simulators.kinds.cold_chain import COLD_CHAIN
+from simulators.kinds.e_motorcycle import E_MOTORCYCLE
 from simulators.kinds.kind import Kind, Refused, Signal
 from simulators.kinds.motor_bench import MOTOR_BENCH
 from simulators.kinds.pv_inverter import PV_INVERTER
@@ -22,7 +25,21 @@ from simulators.kinds.smart_meter import SMART_METER
 
 __all__ = ["KINDS", "Kind", "Refused", "Signal", "model_of"]
 
-KINDS: Mapping[str, Kind[Any]] = MappingProxyType({kind.id: kind for kind in (PV_INVERTER, BATTERY_PACK, MOTOR_BENCH, AIR_QUALITY, SMART_METER)})
+KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
+    {
+        kind.id: kind
+        for kind in (
+            PV_INVERTER,
+            BATTERY_PACK,
+            MOTOR_BENCH,
+            AIR_QUALITY,
+            COLD_CHAIN,
+            SMART_METER,
+            E_MOTORCYCLE,
+            CLASSROOM_KIT,
+        )
+    }
+)
 
 
 def model_of(kind: Kind[Any]) -> dict[str, Any]:

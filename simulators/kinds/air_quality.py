@@ -44,13 +44,15 @@ class Stations:
         washed = lagged(self.washed, washing, seconds, WASHED_MEMORY)
         stale = staleness(weather, wind)
         traffic = rush(self.world, times)
-        particles = traffic * self.road[:, None] * stale * np.exp(0.25 * noise("smoke", times, 1800.0, 3))
+        smoke = np.exp(0.25 * noise("smoke", times, 1800.0, 3))
+        particles = traffic * self.road[:, None] * stale * smoke
         fine = (FINE_BACKGROUND + FINE_SOURCE * particles) * (1 - 0.65 * washed)
         # Plants breathe out at night, into the low layer.
         night = np.clip(-weather.sky.elevation / 10, 0, 1)
         breath = (CO2_SOURCE * traffic * self.road[:, None] + 45 * night) * stale
         temperature = weather.temperature + self.warmer[:, None] + 0.15 * noise("air", times, 900.0)
         falling = weather.rain * (0.85 + 0.1 * noise("drops", times, 1200.0))
+        direction = weather.wind_direction + 12 * noise("vane", times, 60.0, 2)
         day = self.world.site.day(times)
         rain = since_midnight(self.rain, self.day, falling * (seconds / 3600), day)
         self.washed, self.rain, self.day = washed[:, -1], rain[:, -1], int(day[-1])
@@ -62,7 +64,7 @@ class Stations:
             "humidity": relative_humidity(temperature, weather.dew_point + 0 * temperature),
             "pressure": weather.pressure + 0.05 * noise("barometer", times, HOUR),
             "wind_speed": wind,
-            "wind_direction": np.floor(weather.wind_direction + 12 * noise("vane", times, 60.0, 2)) % 360,
+            "wind_direction": np.floor(direction) % 360,
             "rain_rate": np.where(falling < 0.1, 0.0, falling),
             "rain_today": np.floor(rain / TIP) * TIP,
         }
@@ -82,7 +84,8 @@ def staleness(weather: Weather, wind: FloatArray) -> FloatArray:
 def rush(world: World, times: FloatArray) -> FloatArray:
     """The shape of a city's day, 0.1 to about 1: both rush hours, less on Sundays. (T,)."""
     hour = world.site.hour(times)
-    busy = 0.1 + 0.65 * bell(hour, 7.3, 1.3) + 0.3 * bell(hour, 12.5, 3.0) + 0.75 * bell(hour, 18.5, 2.2)
+    rushes = 0.65 * bell(hour, 7.3, 1.3) + 0.75 * bell(hour, 18.5, 2.2)
+    busy = 0.1 + rushes + 0.3 * bell(hour, 12.5, 3.0)
     return busy * np.where(world.site.weekday(times) == 6, 0.6, 1.0)
 
 
@@ -106,7 +109,7 @@ AIR_QUALITY: Kind[Stations] = Kind(
         Signal("rain_today", "mm", 0, 1000, 1, "integral of rain_rate, tips of 0.2 mm: WMO-8"),
     ),
     start=Stations,
-    facts=lambda station, _: {"firmware": "3.2.0", "particle_sensor": "laser scattering"},
+    facts=lambda *_: {"firmware": "3.2.0", "particle_sensor": "laser scattering"},
     references=(
         'J. H. Seinfeld, S. N. Pandis, "Atmospheric Chemistry and Physics", 3rd edition, Wiley, '
         "2016.",

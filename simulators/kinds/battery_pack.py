@@ -128,14 +128,13 @@ class Packs:
             self.throughput, heat,
         )  # fmt: skip
 
-    def current(
-        self, inner: FloatArray, resistance: FloatArray, load: FloatArray
-    ) -> FloatArray:
+    def current(self, inner: FloatArray, resistance: FloatArray, load: FloatArray) -> FloatArray:
         """Into the pack in A: constant, or as much as holds the highest voltage."""
         held = np.maximum((CELLS * HIGHEST_CELL - inner) / resistance, 0)
         charging = np.minimum(self.charge_current, held)
         drawing = self.discharge_current * load
-        return charging * (self.phase == CHARGE) - drawing * (self.phase == DISCHARGE)
+        result: FloatArray = charging * (self.phase == CHARGE) - drawing * (self.phase == DISCHARGE)
+        return result
 
     def turn(self, current: FloatArray, voltage: FloatArray, seconds: float) -> None:
         """Go on to the next phase where one is done, or the pack is too warm."""
@@ -181,7 +180,8 @@ def fade_speed(temperature: FloatArray) -> FloatArray:
     grows evenly with the Ah, and so can be summed up while the temperature changes.
     """
     root = np.exp((np.log(FADE) - FADE_ENERGY / (temperature + KELVIN)) / FADE_POWER)
-    return root * (FADE_CAPACITY / CAPACITY)
+    result: FloatArray = root * (FADE_CAPACITY / CAPACITY)
+    return result
 
 
 def begin(phase: int) -> Any:
@@ -228,7 +228,7 @@ BATTERY_PACK: Kind[Packs] = Kind(
         switch("charging", "current > 0"),
     ),
     start=Packs,
-    facts=lambda packs, _: {
+    facts=lambda *_: {
         "firmware": "1.7.0",
         "chemistry": "Li-ion, polymer",
         "cells_in_series": CELLS,

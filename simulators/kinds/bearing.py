@@ -41,7 +41,8 @@ def rotor_acceleration(
     """
     once = np.sqrt(2) * velocity * 1e-3 * 2 * np.pi * turns
     shake = np.sin(2 * np.pi * angle) + SECOND_HARMONIC * np.sin(4 * np.pi * angle + 0.8)
-    return once * shake + NOISE * noise
+    result: FloatArray = once * shake + NOISE * noise
+    return result
 
 
 def bearing_acceleration(impact: FloatArray, turns: FloatArray, angle: FloatArray) -> FloatArray:

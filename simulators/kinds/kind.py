@@ -167,7 +167,9 @@ class Parameter:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not self.minimum <= value <= self.maximum:
             unit = "" if self.unit == "1" else f" {self.unit}"
-            raise Refused(f"{self.name} is a number from {self.minimum:g} to {self.maximum:g}{unit}")
+            raise Refused(
+                f"{self.name} is a number from {self.minimum:g} to {self.maximum:g}{unit}"
+            )
         return float(value)
 
 

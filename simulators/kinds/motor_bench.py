@@ -39,10 +39,9 @@ THERMAL_MEMORY = 1200.0  # s
 HOUSING_MEMORY = 3600.0
 # The drive trips here: insulation of class F (IEC 60085).
 TRIP_TEMPERATURE = 155.0
-# The programme that a bench repeats: shares of rated speed and torque, each held so many seconds.
-PROGRAMME = np.array(
-    [(0.0, 0.0), (0.3, 0.4), (0.6, 0.5), (0.9, 0.6), (1.0, 0.9), (1.0, 0.5), (0.75, 0.7), (0.5, 0.9)]
-)
+# The programme that a bench repeats: speeds and torques, each held so many seconds.
+SPEEDS = np.array([0.0, 0.3, 0.6, 0.9, 1.0, 1.0, 0.75, 0.5]) * RATED_SPEED
+TORQUES = np.array([0.0, 0.4, 0.5, 0.6, 0.9, 0.5, 0.7, 0.9]) * RATED_TORQUE
 HOLD = 300.0
 # A bearing's damage shows at this severity, m/s2 of its impacts, and doubles in so many hours run.
 FIRST_DAMAGE, MOST_DAMAGE = 0.05, 60.0
@@ -55,7 +54,7 @@ class Benches:
     def __init__(self, world: World) -> None:
         self.world = world
         pick, devices = world.chance.pick, world.devices
-        self.begun = pick("begun", 0, HOLD * len(PROGRAMME))
+        self.begun = pick("begun", 0, HOLD * SPEEDS.size)
         self.unbalance = pick("unbalance", 3, 12)
         self.critical_speed = pick("critical", 0.65, 0.85) * RATED_SPEED
         self.running = np.ones(devices, bool)
@@ -108,9 +107,8 @@ class Benches:
 
     def wanted(self, times: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Speed in 1/min and torque of the brake in N m that are asked for: (T, n) each."""
-        place = (times[:, None] + self.begun) // HOLD
-        share = PROGRAMME[place.astype(np.int64) % len(PROGRAMME)]
-        speed, torque = share[..., 0] * RATED_SPEED, share[..., 1] * RATED_TORQUE
+        place = ((times[:, None] + self.begun) // HOLD).astype(np.int64) % SPEEDS.size
+        speed, torque = SPEEDS[place], TORQUES[place]
         speed = np.where(np.isnan(self.held_speed), speed, self.held_speed)
         torque = np.where(np.isnan(self.held_torque), torque, self.held_torque)
         brake = 1 + 0.03 * self.world.chance.noise("brake", times, 15.0, 3).T
@@ -193,7 +191,8 @@ def vibration(speed: FloatArray, critical: FloatArray, unbalance: FloatArray) ->
     ratio, damping = speed / critical, 0.08
     magnification = ratio**2 / np.sqrt((1 - ratio**2) ** 2 + (2 * damping * ratio) ** 2)
     omega = speed * 2 * np.pi / 60
-    return unbalance * 1e-3 * magnification * omega / np.sqrt(2)
+    result: FloatArray = unbalance * 1e-3 * magnification * omega / np.sqrt(2)
+    return result
 
 
 def start(bench: Benches, index: int, _: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -250,7 +249,7 @@ MOTOR_BENCH: Kind[Benches] = Kind(
         switch("running", "speed > 1/min"),
     ),
     start=Benches,
-    facts=lambda bench, _: {
+    facts=lambda *_: {
         "firmware": "4.0.3",
         "motor": "PMSM 12 kW",
         "bearing": "6205",

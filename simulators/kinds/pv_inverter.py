@@ -120,17 +120,21 @@ class Plant:
         slope = np.radians(self.tilt)[:, None]
         facing = self.facing(light.elevation, light.azimuth)
         horizontal = beam * np.sin(np.radians(np.maximum(light.elevation, 0))) + diffuse
-        return (
+        result: FloatArray = (
             beam * np.maximum(facing, 0)
             + diffuse * (1 + np.cos(slope)) / 2
             + horizontal * ALBEDO * (1 - np.cos(slope)) / 2
         )
+        return result
 
     def facing(self, elevation: FloatArray, azimuth: FloatArray) -> FloatArray:
         """The cosine between the sun and the normal of the modules: (n, T)."""
         height, slope = np.radians(elevation), np.radians(self.tilt)[:, None]
         turned = np.radians(azimuth - self.azimuth[:, None])
-        return np.sin(height) * np.cos(slope) + np.cos(height) * np.sin(slope) * np.cos(turned)
+        result: FloatArray = np.sin(height) * np.cos(slope) + np.cos(height) * np.sin(
+            slope
+        ) * np.cos(turned)
+        return result
 
     def count(
         self, times: FloatArray, seconds: float, power: FloatArray
@@ -172,7 +176,7 @@ def ac_power(dc: FloatArray) -> FloatArray:
 
 
 def dc_for(ac: FloatArray) -> FloatArray:
-    """What the inverter takes in W to deliver ``ac``: PVWatts 5, equation 11, solved for the load."""
+    """What the inverter takes in W to deliver ``ac``: equation 11, solved for the load."""
     rated = RATED_AC / EFFICIENCY
     squared, linear = -0.0162, 0.9858
     constant = -0.0059 - ac * 0.9637 / (EFFICIENCY * rated)
@@ -180,13 +184,13 @@ def dc_for(ac: FloatArray) -> FloatArray:
     return np.where(ac > 0, load * rated, 0.0)
 
 
-def string_voltage(
-    irradiance: FloatArray, temperature: FloatArray, used: FloatArray
-) -> FloatArray:
+def string_voltage(irradiance: FloatArray, temperature: FloatArray, used: FloatArray) -> FloatArray:
     """In V: that of most power where all is used, towards the open circuit where less is."""
     light = np.maximum(irradiance, 1.0) / 1000
     # The diode equation: voltage goes with the logarithm of the light.
-    best = STRING_VOLTAGE * (1 + VOLTAGE_PER_KELVIN * (temperature - 25)) * (1 + 0.04 * np.log(light))
+    best = (
+        STRING_VOLTAGE * (1 + VOLTAGE_PER_KELVIN * (temperature - 25)) * (1 + 0.04 * np.log(light))
+    )
     idle = 1 + (OPEN_CIRCUIT - 1) * (1 - np.clip(used, 0, 1)) ** 0.5
     return np.where(irradiance > 1, best * idle, 0.0)
 

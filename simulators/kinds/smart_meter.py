@@ -50,7 +50,10 @@ class Appliance:
         day = np.arange(0, 24, 0.25)
         whole = sum(weight * bell(day, middle, width) for middle, width, weight in self.hours)
         slots = 86_400 / self.slot
-        return np.minimum(np.asarray(shape) / np.mean(whole) * self.daily / slots, 1.0)
+        result: FloatArray = np.minimum(
+            np.asarray(shape) / np.mean(whole) * self.daily / slots, 1.0
+        )
+        return result
 
 
 MORNING, NOON, EVENING = (6.0, 1.0, 1.0), (12.0, 1.5, 1.0), (19.0, 1.8, 1.0)
@@ -113,16 +116,15 @@ class Households:
         parts = [(self.base(times), STANDBY_FACTOR), (self.fridge(times), FRIDGE_FACTOR)]
         parts += [(self.lamps(times), LAMP_FACTOR), (self.cooling(times), COOLING.factor)]
         for appliance, owned in zip(APPLIANCES, self.owned, strict=True):
-            on, slots = chance.windows(
+            use = chance.windows(
                 appliance.name,
                 times,
                 appliance.slot,
                 lambda begins, it=appliance: it.likely(site.hour(begins)),  # type: ignore[misc]
                 appliance.seconds,
             )
-            different, index = np.unique(slots, return_inverse=True)
-            size = 0.85 + 0.3 * chance.uniform(f"{appliance.name} size", different)[:, index]
-            parts.append((on * owned[:, None] * appliance.watts * size, appliance.factor))
+            size = 0.85 + 0.3 * use.numbers(chance, f"{appliance.name} size")
+            parts.append((use.on * owned[:, None] * appliance.watts * size, appliance.factor))
         ripple = 1 + 0.01 * chance.noise("ripple", times, 20.0, 2)
         active = sum(power for power, _ in parts) * ripple
         reactive = sum(power * np.tan(np.arccos(factor)) for power, factor in parts) * ripple
@@ -154,7 +156,7 @@ class Households:
         at_home = np.clip(bell(hour, 21.5, 2.5) + 0.9 * bell(hour, 2.0, 2.5), 0, 1)
         share = np.clip((outside - 17) / 12, 0, 0.95) * at_home
         place = (times / 900 + self.fridge_phase[:, None] * 7) % 1
-        return (place < share) * self.cooled[:, None] * COOLING.watts
+        return np.where((place < share) & self.cooled[:, None], COOLING.watts, 0.0)
 
     def feeder(self, times: FloatArray) -> FloatArray:
         """The voltage before the house's wires, lowest when everybody is at home: (n, T)."""

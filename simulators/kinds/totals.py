@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from simulators.chance import FloatArray, IntArray
@@ -23,7 +25,7 @@ def since_midnight(before: FloatArray, day: int, steps: FloatArray, days: IntArr
     """
     result = np.empty_like(steps)
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), days.size]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         kept = before if days[first] == day else np.zeros_like(before)
         result[:, first:last] = total(kept, steps[:, first:last])
         before, day = result[:, last - 1], int(days[first])
