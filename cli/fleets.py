@@ -175,7 +175,7 @@ def play(
     """Run a fleet to its end, telling how it goes. A second Ctrl-C does not wait any more.
 
     Raises:
-        typer.Exit: 1 where nothing was acknowledged, or not all.
+        typer.Exit: 1 where a device was stopped, or not everything was acknowledged, or nothing.
     """
 
     def report() -> None:
@@ -193,7 +193,7 @@ def play(
     if ledger is not None:
         ledger.close()
         typer.echo(f"the ledger is sealed: {ledger.seal}")
-    if not done["acknowledged"] or done["unacknowledged"]:
+    if done["refused"] or done["unacknowledged"] or not done["acknowledged"]:
         raise typer.Exit(1)
 
 

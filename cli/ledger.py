@@ -128,6 +128,7 @@ def tell(found: Account, contents: ledger.Contents, *, everything: bool) -> None
         ("values", found.values),
         ("values sent again", found.repeated),
         ("values that came late", found.late),
+        ("values without a time, not looked for", found.untimed),
         ("refused by the broker", found.turned_away),
         ("never answered", found.unanswered),
     )

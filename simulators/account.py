@@ -24,11 +24,11 @@ class Platform(Protocol):
     """What the platform tells of a device."""
 
     def values(
-        self, device_id: str, metric: str, first: int, last: int
+        self, device_id: str, metric: str, first: int, last: int, /
     ) -> Iterable[tuple[int, Value]]:
         """Times (µs since 1970) and values that are stored; a state's value is JSON text."""
 
-    def rejections(self, device_id: str, since: int) -> Iterable[tuple[bytes, str]]:
+    def rejections(self, device_id: str, since: int, /) -> Iterable[tuple[bytes, str]]:
         """Beginning of the payload and reason, of what came since a moment in ms since 1970."""
 
 
@@ -45,6 +45,8 @@ class Account:
         reasons: how often each reason was given.
         repeated: values that were sent again with the same time, and are stored once.
         late: values that came after a newer one of their device.
+        untimed: values without a time of their own, which cannot be told apart and are not
+            looked for.
         unanswered: messages without an answer of the broker; they may be stored or not.
         turned_away: messages that the broker refused.
         differences: everything that nothing of this explains, each by name.
@@ -58,6 +60,7 @@ class Account:
     reasons: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     late: int = 0
+    untimed: int = 0
     unanswered: int = 0
     turned_away: int = 0
     differences: list[str] = field(default_factory=list)
@@ -86,7 +89,7 @@ class Judge:
         self.sent: dict[Key, set[Value]] = defaultdict(set)
         for message, decoded in self.messages:
             if message.code is None or message.code == 0:
-                for key, value in values_of(decoded):
+                for key, value in timed(message, decoded):
                     self.sent[key].add(value)
         self.found = self._found(platform)
         self.refused: dict[bytes, set[str]] = defaultdict(set)
@@ -134,13 +137,14 @@ class Judge:
         expected = {str(reason) for reason in decoded.refused}
         if expected - reasons:
             self._differ([f"{name} should be rejected as {', '.join(sorted(expected - reasons))}"])
-        values = values_of(decoded)
+        values = timed(message, decoded)
         missing = [key for key, value in values if not self._is_there(key, value)]
         if missing and not reasons:
             self._differ(
                 f"{name}: {key} was acknowledged, but {self._instead(key)}" for key in missing
             )
-        self.result.values += len(values)
+        self.result.values += (count := len(values_of(decoded)))
+        self.result.untimed += count - len(values)
         self.result.stored += not missing and not reasons and bool(values)
         self.result.rejected += bool(reasons)
         self.result.reasons.update(reasons)
@@ -162,9 +166,20 @@ class Judge:
         self.result.differences += [f"{self.device_id}: {sentence}" for sentence in sentences]
 
 
+def arrival(message: Sent) -> int:
+    """When a message came at the latest, in µs since 1970."""
+    return (message.answered_at or message.at) * 1000
+
+
 def said(message: Sent) -> Decoded:
     """What a message says, if it came when it was answered."""
-    return decode(None, message.payload, (message.answered_at or message.at) * 1000)
+    return decode(None, message.payload, arrival(message))
+
+
+def timed(message: Sent, decoded: Decoded) -> list[tuple[Key, Value]]:
+    """The values that have a time of their own, not that of their arrival."""
+    now = arrival(message)
+    return [(key, value) for key, value in values_of(decoded) if key[1] != now]
 
 
 def values_of(decoded: Decoded) -> list[tuple[Key, Value]]:

@@ -14,7 +14,7 @@ from broker.topics import Channel, Topic
 from simulators.chance import FloatArray, IntArray
 from simulators.device import Message
 from simulators.dialect import PLATFORM, Dialect
-from simulators.faults import Fault, Frame, garble
+from simulators.faults import Fault, Frame, spoil
 from simulators.fleet import Fleet
 from simulators.kinds.kind import Refused, Values
 from simulators.simulation import Simulation
@@ -88,8 +88,7 @@ class Crew:
             self._publish_waveforms(fleet, due)
 
     def _frame(self, ts: IntArray, values: Values) -> Frame:
-        columns = {m: v if v.ndim == 2 else v[:, None] for m, v in values.items()}
-        frame = Frame.of(self.simulation.numbers, ts, columns)
+        frame = Frame.of(self.simulation, ts, values)
         for fault in self.faults:
             fault(frame)
         return frame
@@ -135,7 +134,7 @@ class Crew:
         }
         payload = self.dialect.encode(device_id, self.simulation.kind.id, ts, values)
         if broken := int(frame.broken[index, moment]):
-            payload = garble(payload, broken)
+            payload = spoil(payload, broken)
         return Message(payload, ts, 0 if broken else len(values))
 
     def _publish_waveforms(self, fleet: Fleet, due: IntArray) -> None:

@@ -130,9 +130,14 @@ class FleetPlan(Part):
     @field_validator("faults")
     @classmethod
     def _known_faults(cls, faults: dict[str, float]) -> dict[str, float]:
-        for name in faults:
+        for name, rate in faults.items():
             if name not in FAULTS:
                 raise unknown("fault", name, FAULTS, key=name)
+            if rate > (most := FAULTS[name].most):
+                raise PydanticCustomError(
+                    "rate", "the rate of {name} can be 0 to {most}",
+                    {"name": name, "most": most, "key": name},
+                )  # fmt: skip
         return faults
 
     @model_validator(mode="after")
@@ -334,7 +339,12 @@ def validated(content: Mapping[str, Any], root: yaml.Node | None, where: str) ->
 
 def map_errors(error: ValidationError, root: yaml.Node | None, where: str) -> Iterable[str]:
     """A sentence for each mistake, with the line where it stands."""
-    for found in error.errors(include_url=False):
+    mistakes = error.errors(include_url=False)
+    for found in mistakes:
+        # A list is also said to be too short where its items are wrong.
+        inside = [other for other in mistakes if other["loc"][: len(found["loc"])] == found["loc"]]
+        if found["type"] == "too_short" and len(inside) > 1:
+            continue
         context = found.get("ctx", {})
         path = [*found["loc"], *context.get("path", ())]
         if "key" in context:

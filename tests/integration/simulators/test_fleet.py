@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.config import REGISTRY_USER
+from broker.config import INGEST_USER, REGISTRY_USER
 from broker.topics import Channel, Topic
 from simulators import (
     KINDS,
@@ -46,7 +46,7 @@ def count_up(fleet: Fleet, readings: int, pause: float = 0.0) -> Player:
     for number in range(readings):
         for device_id, device in fleet.devices.items():
             while not device.has_room:
-                yield 0.0
+                yield time.time() + 0.005
             fleet.offer(device_id, reading(number))
         yield time.time() + pause
 
@@ -60,7 +60,7 @@ def until(holds: Callable[[], object], seconds: float = 20) -> Player:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
-        yield 0.0
+        yield time.time() + 0.005
 
 
 def acknowledged(fleet: Fleet) -> int:
@@ -283,7 +283,7 @@ def test_a_message_on_the_rejections_topic_is_counted(
 
     def story() -> Player:
         yield from until(lambda: fleet.devices["device-0"].online)
-        with broker.client(REGISTRY_USER, USERS[REGISTRY_USER]) as platform:
+        with broker.client(INGEST_USER, USERS[INGEST_USER]) as platform:
             told = Topic("device-0", Channel.REJECTIONS)
             platform.publish(str(told), '{"reason": "quota"}', qos=1)
             yield from until(lambda: fleet.devices["device-0"].counts.rejections == 1)
@@ -369,7 +369,7 @@ def test_more_devices_than_open_files_are_refused_before_anything_is_sent() -> N
 
 def test_an_error_of_what_plays_is_not_swallowed(address: Address) -> None:
     def broken() -> Player:
-        yield 0.0
+        yield time.time() + 0.005
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from simulators import recording, tmy3
-from simulators.recording import Layout, RecordingError, Row, read_csv
+from simulators.recording import Layout, Row, read
+from simulators.tables import RecordingError
 
 LAYOUT = Layout({"t": "Temp"}, ["Time"])
 
@@ -25,7 +26,7 @@ def csv(tmp_path: Path) -> Path:
 
 def rows(file: Path, text: str, layout: Layout = LAYOUT) -> list[Row]:
     file.write_text(text)
-    return list(read_csv(file, layout).rows)
+    return list(read(file, layout).rows)
 
 
 def test_lines_become_rows_in_the_order_of_time(csv: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_rewritten_year_keeps_the_calendar(csv: Path) -> None:
     layout = Layout({"t": "Temp"}, ["Time"], "%Y-%m-%d %H:%M", year=2025)
     lines = ["1996-02-28 24:00,1", "1996-02-29 10:00,2", "1980-12-31 24:00,3", "1988-01-01 01:00,0"]
     csv.write_text("\n".join(["Time,Temp", *lines]))
-    found = read_csv(csv, layout)
+    found = read(csv, layout)
     assert [(row.time, row.values["t"]) for row in found.rows] == [
         (moment("2025-01-01T01:00Z"), 0),
         (moment("2025-03-01T00:00Z"), 1),
@@ -84,7 +85,7 @@ def test_a_rewritten_year_keeps_the_calendar(csv: Path) -> None:
 def test_a_cell_without_a_number_costs_only_itself(csv: Path, bad: str) -> None:
     layout = Layout({"t": "Temp", "h": "Hum"}, ["Time"])
     csv.write_text(f'Time,Temp,Hum\n2025-01-01T00:00Z,"{bad}",40\n2025-01-01T01:00Z,2,41\n')
-    found = read_csv(csv, layout)
+    found = read(csv, layout)
     assert [dict(row.values) for row in found.rows] == [{"h": 40}, {"t": 2, "h": 41}]
     assert found.skipped_values == 1
 
@@ -108,10 +109,10 @@ def test_a_file_that_cannot_be_played_is_told_why(csv: Path, text: str, words: s
 
 def test_a_file_that_is_no_text_or_not_there_is_told_so(csv: Path) -> None:
     with pytest.raises(RecordingError, match="No such file"):
-        read_csv(csv, LAYOUT)
+        read(csv, LAYOUT)
     csv.write_bytes(b"Time,Temp\n\xff\xfe\x00,1\n")
     with pytest.raises(RecordingError, match="cannot read"):
-        read_csv(csv, LAYOUT)
+        read(csv, LAYOUT)
 
 
 def test_a_shift_is_of_whole_days_and_ends_within_the_last_one() -> None:
