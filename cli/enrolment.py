@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cli.api import Api, ApiError, Json, path
-from simulators import Kind, Site
+from simulators import Site
 
 TAG = "simulated"
 # A device that is online but was not heard for so long has lost its broker, not its simulation.
@@ -50,15 +50,6 @@ def site_of(api: Api, tenant: Mapping[str, Json]) -> Site:
     if park["latitude"] is None or park["longitude"] is None:
         return Site(time_zone=zone)
     return Site(park["latitude"], park["longitude"], zone)
-
-
-def kind_model(kind: Kind[Any]) -> dict[str, Json]:
-    """The model that devices of a kind are registered as."""
-    metrics = [
-        {"metric": s.metric, "unit": s.unit, "minimum": s.minimum, "maximum": s.maximum}
-        for s in kind.signals
-    ]
-    return {"id": kind.id, "name": kind.name, "description": kind.description, "metrics": metrics}
 
 
 def ensure_model(api: Api, tenant_id: str, model: Mapping[str, Json]) -> str:

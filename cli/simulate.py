@@ -31,10 +31,20 @@ from cli.fleets import (
     read_credentials,
     require_device_id,
 )
-from simulators import KINDS, Address, Crew, Fleet, Kind, Simulation, Site
+from simulators import KINDS, Address, Crew, Fleet, Kind, Simulation, Site, model_of
 
 KindName = Annotated[
-    Literal["pv-inverter", "battery-pack", "motor-bench", "air-quality"] | None,
+    Literal[
+        "pv-inverter",
+        "battery-pack",
+        "motor-bench",
+        "air-quality",
+        "cold-chain",
+        "smart-meter",
+        "e-motorcycle",
+        "classroom-kit",
+    ]
+    | None,
     typer.Argument(help="What they are; default: all kinds."),
 ]
 
@@ -83,7 +93,7 @@ def enrolled(
 ) -> dict[str, str]:
     """The devices' secrets by id; models and devices are registered where they are missing."""
     models = {
-        kind.id: enrolment.ensure_model(api, tenant, enrolment.kind_model(kind))
+        kind.id: enrolment.ensure_model(api, tenant, model_of(kind))
         for kind in {kind.id: kind for kind in assigned.values()}.values()
     }
     wanted = {device_id: models[kind.id] for device_id, kind in assigned.items()}

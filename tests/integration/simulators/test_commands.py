@@ -110,9 +110,9 @@ def test_simulated_devices_are_registered_and_every_acknowledged_value_is_stored
     assert [device["id"] for device in devices] == [
         "demo-air-quality-01",
         "demo-battery-pack-01",
+        "demo-cold-chain-01",
         "demo-motor-bench-01",
         "demo-pv-inverter-01",
-        "demo-pv-inverter-02",
     ]
     assert devices[0]["model_id"] == "air-quality"
     assert devices[0]["attributes"] == {"simulated": True, "kind": "air-quality"}
