@@ -12,6 +12,7 @@ import numpy as np
 from simulators.chance import BoolArray, Chance, FloatArray, IntArray
 from simulators.kinds.kind import Kind, Parameter, Refused, S, Values, World
 from simulators.site import Site
+from simulators.sky import load
 
 # Before its first reading a device lives through the time before, in steps of at most so long.
 WARM_UP_STEP = 300.0
@@ -59,6 +60,7 @@ class Simulation(Generic[S]):
             seed: of everything random.
             site: where they stand; by default Cimahi.
         """
+        load()
         self.kind = kind
         self.site = site or Site()
         self.seed = seed

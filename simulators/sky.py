@@ -61,13 +61,18 @@ def sky(site: Site, times: FloatArray) -> Sky:
     return Sky(*values)
 
 
+def load() -> None:
+    """Import what takes long to import, so that no reading has to wait for it."""
+    import pvlib  # noqa: F401
+
+
 @lru_cache(maxsize=64)
 def day_of_sky(site: Site, day: int) -> FloatArray:
     """The fields of ``Sky`` for each minute of a day of UTC and the midnight after it: (6, 1441).
 
-    The sun by the equations of the Astronomical Almanac, the clear sky by P. Ineichen and
-    R. Perez, "A new airmass independent formulation for the Linke turbidity coefficient", Solar
-    Energy 73, 2002.
+    The sun by I. Reda and A. Andreas, "Solar position algorithm for solar radiation applications",
+    NREL/TP-560-34302, 2008; the clear sky by P. Ineichen and R. Perez, "A new airmass independent
+    formulation for the Linke turbidity coefficient", Solar Energy 73, 2002.
     """
     # pvlib takes two seconds to import, which no other command should wait for.
     import pandas as pd  # type: ignore[import-untyped]
@@ -75,16 +80,17 @@ def day_of_sky(site: Site, day: int) -> FloatArray:
 
     seconds = day * DAY + np.arange(DAY / STEP + 1) * STEP
     moments = pd.DatetimeIndex(pd.to_datetime(seconds, unit="s", utc=True))
-    sun = solarposition.ephemeris(moments, site.latitude, site.longitude)
+    sun = solarposition.spa_python(moments, site.latitude, site.longitude, site.altitude)
     airmass = atmosphere.get_relative_airmass(sun["apparent_zenith"])
     light = clearsky.ineichen(
         sun["apparent_zenith"],
         atmosphere.get_absolute_airmass(airmass, atmosphere.alt2pres(site.altitude)),
         LINKE_TURBIDITY,
         site.altitude,
-        irradiance.get_extra_radiation(moments),
+        irradiance.get_extra_radiation(moments[0].timetuple().tm_yday),
     )
-    columns = [sun["elevation"], sun["azimuth"], sun["solar_time"], *(light[k] for k in LIGHT)]
+    solar = (seconds / 3600 + site.longitude / 15 + sun["equation_of_time"] / 60) % 24
+    columns = [sun["elevation"], sun["azimuth"], solar, *(light[name] for name in LIGHT)]
     table = np.stack([column.to_numpy(float) for column in columns])
     table.setflags(write=False)
     return table
