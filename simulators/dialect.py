@@ -31,13 +31,14 @@ class Dialect:
         payload: None: ``{"ts": …, "values": {…}}``.
 
     Raises:
-        DialectError: ``topic`` has a place that is not known.
+        DialectError: ``topic`` has a place that is not known, or a $ no name.
     """
 
     topic: str | None = None
     payload: str | None = None
 
     def __post_init__(self) -> None:
+        places(self.payload or "")
         for name in places(self.topic or ""):
             if name not in PLACES[:2]:
                 raise DialectError(f"${name} cannot stand in a topic: $device and $kind can")
