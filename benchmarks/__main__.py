@@ -20,6 +20,7 @@ from benchmarks import (
     plot,
     receivers,
     registry,
+    simulators,
     timeline,
 )
 from benchmarks.results import RESULTS, Table
@@ -28,7 +29,7 @@ from stack.runtime import Runtime
 from storage.migrate import migrate
 from tests.parts import RunningBroker, running_database
 
-NAMES = ("session", "writer", "ingest", "latency", "memory", "registry")
+NAMES = ("session", "writer", "ingest", "latency", "memory", "registry", "simulators")
 # How long a load lasts whose length can be chosen.
 MINUTES = {"latency": 1.0, "memory": 10.0}
 
@@ -86,6 +87,8 @@ def run(name: str, programs: Runtime, home: Path, url: str, minutes: float) -> T
         table = latency.run(programs, home, url, minutes)
     elif name == "registry":
         table = registry.run(programs, home, url)
+    elif name == "simulators":
+        table = simulators.run(programs, home)
     elif name == "memory":
         table, samples, marks = memory.run(programs, home, url, minutes)
         timeline.draw(samples, marks, "Full load, then the database away", RESULTS / "memory")

@@ -17,6 +17,7 @@ from simulators.fleet import Fleet, TooManyDevicesError
 from simulators.kinds import KINDS, Kind, Refused, Signal, model_of
 from simulators.ledger import Ledger
 from simulators.players import live, past, replay, run
+from simulators.simulated import SimulatedDevice
 from simulators.simulation import Simulation, Wave
 from simulators.site import Site
 from simulators.summary import summary
@@ -35,6 +36,7 @@ __all__ = [
     "Message",
     "Refused",
     "Signal",
+    "SimulatedDevice",
     "Simulation",
     "Site",
     "TooManyDevicesError",

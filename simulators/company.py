@@ -25,7 +25,7 @@ from simulators.simulation import Simulation
 from simulators.site import Site
 
 # Devices whose values are made at once. All of more would be due at the same moment.
-GROUP = 500
+GROUP = 1000
 PATIENCE_SECONDS = 5.0
 # A registry with many new devices needs a second for so many until the broker knows them.
 DEVICES_A_SECOND = 500

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_every_published_reading_is_acknowledged_and_arrives_as_it_was(
     assert done["published"] == done["acknowledged"] >= 5 * 10
     assert done["values_acknowledged"] == done["acknowledged"] * len(kind.signals)
     wait_until(lambda: reader.heard() == done["acknowledged"], "all to arrive")
-    expected: Simulation[object] = Simulation(kind, len(DEVICES), seed=3)
+    expected: Simulation[Any] = Simulation(kind, len(DEVICES), seed=3)
     for messages in zip(*(reader.telemetry[device] for device in DEVICES), strict=True):
         rows = list(expected.messages(messages[0]["ts"]))
         assert [message["values"] for message in messages] == rows
@@ -253,12 +254,12 @@ def test_a_command_is_answered_and_a_desired_attribute_is_followed(
     def hear(device: object, topic: Topic, payload: bytes) -> None:
         crew.hear(fleet, "device-0", 0, topic, payload)
 
-    fleet = Fleet(address, ONE, habits=Habits(hear=hear))  # type: ignore[arg-type]
+    fleet = Fleet(address, ONE, habits=Habits(hear=hear))
 
     def story() -> Player:
         yield from until(lambda: fleet.devices["device-0"].online)
         with broker.client(REGISTRY_USER, USERS[REGISTRY_USER]) as platform:
-            platform.on_message = lambda _c, _u, m: replies.append((m.topic, m.payload))
+            platform.on_message = lambda _c, _u, m: replies.append((m.topic, bytes(m.payload)))
             platform.subscribe("devices/+/commands/+/reply", qos=1)
             name = kind.commands[0].name
             for cid, body in {"c1": {"name": "fly"}, "c2": {"name": name}}.items():

@@ -1,0 +1,177 @@
+"""One simulated device for a test: it runs beside the test, which tells it what to do and looks."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from broker.topics import Channel, Topic
+from simulators.connection import Address, Login
+from simulators.crew import Crew
+from simulators.device import Device, Habits, Message
+from simulators.dialect import PLATFORM, Dialect
+from simulators.fleet import Fleet
+from simulators.kinds import KINDS
+from simulators.simulation import Simulation
+from simulators.site import Site
+
+TURN_SECONDS = 0.01
+PATIENCE_SECONDS = 10.0
+
+
+class SimulatedDevice:
+    """A device of a kind, connected to a broker; a context manager.
+
+    Args:
+        kind: id of its kind, as in ``KINDS``.
+        device_id: what it is called.
+        secret: its password.
+        broker: where it connects to.
+        seed: the same seed and times give the same values.
+        site: where it stands.
+        username: None: the device's id.
+        client_id: None: the device's id.
+        dialect: how another platform wants to be spoken to.
+
+    Attributes:
+        commands: what the platform has commanded, as JSON, in order; they are answered at once.
+        desired: the desired attributes that came last.
+        rejections: what the platform said of messages that it did not store.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        device_id: str,
+        secret: str,
+        *,
+        broker: Address,
+        seed: int = 1,
+        site: Site | None = None,
+        username: str | None = None,
+        client_id: str | None = None,
+        dialect: Dialect = PLATFORM,
+    ) -> None:
+        self.simulation: Simulation[Any] = Simulation(KINDS[kind], 1, seed, site)
+        self.dialect = dialect
+        self.commands: list[Any] = []
+        self.desired: dict[str, Any] = {}
+        self.rejections: list[Any] = []
+        self._crew = Crew(self.simulation, [device_id], dialect=dialect)
+        topic = dialect.topic_of(device_id, kind)
+        habits = Habits(foreign=topic is not None, hear=self._hear)
+        login = Login(device_id, secret, username, client_id, topic)
+        told = {device_id: self.simulation.attributes(0)}
+        self._fleet = Fleet(broker, [login], attributes=told, habits=habits)
+        self._device = self._fleet.devices[device_id]
+        self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=device_id, daemon=True)
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return self._device.id
+
+    @property
+    def online(self) -> bool:
+        """Whether the broker has let it in."""
+        return self._device.online
+
+    def __enter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            TimeoutError: the broker did not let the device in; it says why.
+        """
+        self._thread.start()
+        try:
+            self.wait_until(lambda: self.online)
+        except TimeoutError:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the broker, which publishes the last will."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_SECONDS)
+
+    def publish(self, at: float | None = None) -> Mapping[str, float | bool]:
+        """Measure once and publish it; the values, once the broker has them.
+
+        Args:
+            at: seconds since 1970, not before the last time; None: now.
+
+        Raises:
+            TimeoutError: the broker did not acknowledge.
+        """
+        ts = round((time.time() if at is None else at) * 1000)
+        [values] = self.simulation.messages(ts)
+        payload = self.dialect.encode(self.id, self.simulation.kind.id, ts, values)
+        self._send(Message(payload, ts, len(values)))
+        return values
+
+    def send(self, payload: bytes) -> None:
+        """Publish telemetry that is whatever the test wants, and wait until the broker has it.
+
+        Raises:
+            TimeoutError: the broker did not acknowledge.
+        """
+        self._send(Message(payload, round(time.time() * 1000)))
+
+    def cut(self, seconds: float = 0.0) -> None:
+        """Lose the connection as by a loss of power, and stay away so long."""
+        came = self._fleet.came
+        self._calls.put(lambda: self._fleet.cut(self.id, seconds))
+        self.wait_until(lambda: not self.online or self._fleet.came > came)
+
+    def wait_until(self, holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+        """Return as soon as ``holds()`` is true.
+
+        Raises:
+            TimeoutError: it never was; the device's own trouble is named.
+        """
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                trouble = self._device.refused or self._device.trouble or "waited in vain"
+                raise TimeoutError(f"{self.id}: {trouble}")
+            time.sleep(TURN_SECONDS)
+
+    def _send(self, message: Message) -> None:
+        before = self._device.counts.acknowledged
+        self._calls.put(lambda: self._fleet.offer(self.id, message))
+        self.wait_until(lambda: self._device.counts.acknowledged > before)
+
+    def _hear(self, _device: Device, topic: Topic, payload: bytes) -> None:
+        if topic.channel is Channel.REJECTIONS:
+            self.rejections.append(msgspec.json.decode(payload))
+            return
+        if topic.channel is Channel.COMMANDS:
+            self.commands.append(msgspec.json.decode(payload))
+        elif topic.channel is Channel.DESIRED and payload:
+            self.desired = msgspec.json.decode(payload)
+        self._crew.hear(self._fleet, self.id, 0, topic, payload)
+
+    def _run(self) -> None:
+        with self._fleet:
+            while not self._ending.is_set():
+                while not self._calls.empty():
+                    self._calls.get()()
+                self._fleet.turn(TURN_SECONDS)
