@@ -56,8 +56,10 @@ def sky(site: Site, times: FloatArray) -> Sky:
     after = index - left
     values = table[:, left] * (1 - after) + table[:, left + 1] * after
     values[3:, values[0] <= 0] = 0.0
-    # Angles may jump by a turn between two minutes; those are not blended.
-    values[1], values[2] = table[1, left], table[2, left] + after * STEP / 3600
+    # Azimuth and hour begin again after a turn.
+    turned = (table[1, left + 1] - table[1, left] + 180) % 360 - 180
+    values[1] = (table[1, left] + after * turned) % 360
+    values[2] = (table[2, left] + after * STEP / 3600) % 24
     return Sky(*values)
 
 
@@ -66,7 +68,7 @@ def load() -> None:
     import pvlib  # noqa: F401
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=200)
 def day_of_sky(site: Site, day: int) -> FloatArray:
     """The fields of ``Sky`` for each minute of a day of UTC and the midnight after it: (6, 1441).
 
