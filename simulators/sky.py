@@ -44,16 +44,13 @@ class Sky:
 def sky(site: Site, times: FloatArray) -> Sky:
     """Sun and clear sky at (T,) seconds since 1970."""
     days = np.floor(times / DAY).astype(np.int64)
-    first, last = int(days[0]), int(days[-1])
-    if first == last:
-        table, index = day_of_sky(site, first), (times - first * DAY) / STEP
-    else:
-        present = np.unique(days)
-        table = np.concatenate([day_of_sky(site, int(day)) for day in present], axis=1)
-        width = table.shape[1] // present.size
-        index = np.searchsorted(present, days) * width + (times - days * DAY) / STEP
-    left = index.astype(np.int64)
-    after = index - left
+    minutes = (times - days * DAY) / STEP
+    whole = minutes.astype(np.int64)
+    after = minutes - whole
+    present = np.unique(days)
+    tables = [day_of_sky(site, int(day)) for day in present]
+    table = tables[0] if len(tables) == 1 else np.concatenate(tables, axis=1)
+    left = np.searchsorted(present, days) * tables[0].shape[1] + whole
     values = table[:, left] * (1 - after) + table[:, left + 1] * after
     values[3:, values[0] <= 0] = 0.0
     # Azimuth and hour begin again after a turn.
