@@ -44,20 +44,19 @@ class Sky:
 def sky(site: Site, times: FloatArray) -> Sky:
     """Sun and clear sky at (T,) seconds since 1970."""
     days = np.floor(times / DAY).astype(np.int64)
-    first, last = int(days[0]), int(days[-1])
-    if first == last:
-        table, index = day_of_sky(site, first), (times - first * DAY) / STEP
-    else:
-        present = np.unique(days)
-        table = np.concatenate([day_of_sky(site, int(day)) for day in present], axis=1)
-        width = table.shape[1] // present.size
-        index = np.searchsorted(present, days) * width + (times - days * DAY) / STEP
-    left = index.astype(np.int64)
-    after = index - left
+    minutes = (times - days * DAY) / STEP
+    whole = minutes.astype(np.int64)
+    after = minutes - whole
+    present = np.unique(days)
+    tables = [day_of_sky(site, int(day)) for day in present]
+    table = tables[0] if len(tables) == 1 else np.concatenate(tables, axis=1)
+    left = np.searchsorted(present, days) * tables[0].shape[1] + whole
     values = table[:, left] * (1 - after) + table[:, left + 1] * after
     values[3:, values[0] <= 0] = 0.0
-    # Angles may jump by a turn between two minutes; those are not blended.
-    values[1], values[2] = table[1, left], table[2, left] + after * STEP / 3600
+    # Azimuth and hour begin again after a turn.
+    turned = (table[1, left + 1] - table[1, left] + 180) % 360 - 180
+    values[1] = (table[1, left] + after * turned) % 360
+    values[2] = (table[2, left] + after * STEP / 3600) % 24
     return Sky(*values)
 
 
@@ -66,7 +65,7 @@ def load() -> None:
     import pvlib  # noqa: F401
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=200)
 def day_of_sky(site: Site, day: int) -> FloatArray:
     """The fields of ``Sky`` for each minute of a day of UTC and the midnight after it: (6, 1441).
 

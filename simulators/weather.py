@@ -81,8 +81,10 @@ class Weather:
     def wet(self) -> FloatArray:
         """The rain of the last hour in mm/h, the latest counting most: what cools the air."""
         shares = np.exp(-np.arange(6) * 600 / DRYING)
-        rains = [Weather(self.site, self.chance, self.times - k * 600).rain for k in range(6)]
-        return np.tensordot(shares / shares.sum(), np.stack(rains), axes=1)
+        wet = np.zeros_like(self.times)
+        for back, share in enumerate(shares / shares.sum()):
+            wet += share * Weather(self.site, self.chance, self.times - back * 600).rain
+        return wet
 
     @cached_property
     def mean_temperature(self) -> FloatArray:

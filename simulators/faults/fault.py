@@ -86,9 +86,7 @@ class Fault(ABC):
     def now_and_then(self, frame: Frame, chance: Chance, slot: float, length: float) -> Windows:
         """Times of about a length in seconds, one in a slot or none, as often as the rate says."""
         likely = self.rate * slot / length
-        return chance.windows(
-            "time", frame.seconds, slot, likely, (0.8 * length, 1.2 * length)
-        )
+        return chance.windows("time", frame.seconds, slot, likely, (0.8 * length, 1.2 * length))
 
 
 def faulty(frames: Iterable[Frame], faults: Sequence[Fault]) -> Iterator[Frame]:

@@ -1,4 +1,4 @@
-"""Faults on the way: messages that are lost, doubled, late or spoilt, and devices that fall over."""
+"""Faults on the way: messages lost, doubled, late or spoilt, and devices that fall over."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simulators.chance import FloatArray
+from simulators.chance import BoolArray, FloatArray
 from simulators.kinds.kind import (
     Command,
     Kind,
@@ -65,7 +65,8 @@ class Packs:
         self.throughput = pick("cycles", 5, 450) * 2 * CAPACITY
         self.faded = fade_speed(np.full(devices, 28.0)) * self.throughput
         self.heat = np.zeros(devices)
-        self.note_age()
+        self.capacity, self.aged = np.zeros(devices), np.zeros(devices)
+        self.note_age(np.ones(devices, bool))
 
     @property
     def health(self) -> FloatArray:
@@ -146,15 +147,17 @@ class Packs:
             (self.phase == DISCHARGE) & (drained | hot)
         )
         rested = (self.phase % 2 == 1) & (self.rest_left <= 0) & ~hot
-        if busy.any() or rested.any():
+        turning = busy | rested
+        if turning.any():
             self.rest_left = np.where(busy, REST, self.rest_left)
-            self.phase = np.where(busy | rested, (self.phase + 1) % STOPPED, self.phase)
-            self.note_age()
+            self.phase = np.where(turning, (self.phase + 1) % STOPPED, self.phase)
+            self.note_age(turning)
 
-    def note_age(self) -> None:
-        """Ageing is slow: what it changes is looked at when a phase ends."""
-        self.capacity = CAPACITY * self.health
-        self.aged = self.made_with * (1 + RESISTANCE_PER_FADE * (1 - self.health))
+    def note_age(self, which: BoolArray) -> None:
+        """Ageing is slow: what it changes is looked at when a phase of a pack ends."""
+        aged = self.made_with * (1 + RESISTANCE_PER_FADE * (1 - self.health))
+        self.capacity = np.where(which, CAPACITY * self.health, self.capacity)
+        self.aged = np.where(which, aged, self.aged)
 
 
 def open_circuit_voltage(charge: FloatArray) -> FloatArray:
