@@ -17,11 +17,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from broker.config import INGEST_USER
 from cli.replay import replay
 from cli.simulate import simulate
 from simulators import KINDS
 from tests.integration.registry.conftest import RunningRegistry
-from tests.parts import RunningIngest, wait_until
+from tests.parts import USERS, RunningBroker, RunningIngest, wait_until
 
 app = typer.Typer()
 app.command()(simulate)
@@ -176,6 +177,71 @@ def test_devices_of_a_running_simulation_are_taken_only_when_told_so(
     _, words = running.communicate(timeout=20)
     assert running.returncode == 1
     assert "demo-pv-inverter-01 was stopped" in words
+
+
+def test_a_scenario_with_a_past_is_registered_sent_and_accounted_for(
+    commands: Commands, ingest: RunningIngest, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    book = tmp_path / "ledger"
+    arguments = [
+        "simulate", "cimahi-lab", "--devices", "6", "--interval", "600", "--backfill", "1d",
+        "--for", "0",
+    ]  # fmt: skip
+    result = commands.run(*arguments, "--ledger", str(book))
+    assert result.exit_code == 0, result.output
+    assert "the ledger is sealed" in result.output
+    require_all_stored(connection, commands.summary())
+    counts = commands.summary()["devices"]["surya-atap-pv-inverter-01"]
+    assert counts["acknowledged"] == 1
+    assert counts["values"] >= 140 * len(KINDS["pv-inverter"].signals)
+    api = commands.registry.admin
+    assert api.get("devices/surya-atap-pv-inverter-01")["lab_id"] == "cimahi-energy"
+    assert api.get("tenants/surya-atap")["park_id"] == "cimahi"
+    assert api.get("tenants/warga-cimahi")["park_id"] is None
+    again = commands.run(*arguments, "--ledger", str(book), "--take-over")
+    assert again.exit_code == 1
+    assert "is there already" in again.output
+
+
+def test_a_mistake_in_a_scenario_and_a_missing_credential_are_told_before_anything_is_sent(
+    commands: Commands, tmp_path: Path
+) -> None:
+    file, keys = tmp_path / "mine.yaml", tmp_path / "keys"
+    file.write_text("name: mine\ndescription: x\ntenants: []\nfleets: []\nflets: []\n")
+    result = commands.run("simulate", str(file))
+    assert result.exit_code == 1
+    assert (
+        "mine.yaml, line 5: flets: there is no field flets: did you mean fleets?" in result.output
+    )
+    keys.write_text('{"id": "a-1", "secret": "x"}\n')
+    result = commands.run("simulate", "classroom", "--credentials", str(keys))
+    assert result.exit_code == 1
+    assert "30 devices need as many credentials, and there are 1" in result.output
+
+
+def test_another_platforms_topic_and_payload_are_used(
+    commands: Commands, broker: RunningBroker, tmp_path: Path
+) -> None:
+    api = commands.registry.admin
+    api.post("tenants", {"id": "acme", "name": "Acme", "kind": "startup"})
+    secret = api.post("devices", {"id": "acme-1", "tenant_id": "acme", "name": "A"})["secret"]
+    keys = tmp_path / "keys"
+    login = {"id": "Sensor 1", "secret": secret, "username": "acme-1", "client_id": "acme-1"}
+    keys.write_text(json.dumps(login))
+    heard: list[tuple[str, bytes]] = []
+    with broker.client(INGEST_USER, USERS[INGEST_USER]) as platform:
+        platform.on_message = lambda _c, _u, m: heard.append((m.topic, bytes(m.payload)))
+        platform.subscribe("devices/acme-1/telemetry", qos=1)
+        result = commands.run(
+            "simulate", "air-quality", "--credentials", str(keys), "--interval", "0.2", "--for",
+            "1.5", "--topic", "devices/acme-1/telemetry",
+            "--payload", '{"n": "$device", "co2": $co2}',
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+        wait_until(lambda: len(heard) >= 4, "the messages")
+    body = json.loads(heard[0][1])
+    assert body["n"] == "Sensor 1"
+    assert body["co2"] > 300
 
 
 def test_ctrl_c_ends_with_a_summary(commands: Commands) -> None:

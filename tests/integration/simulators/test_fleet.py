@@ -77,12 +77,15 @@ def test_every_published_reading_is_acknowledged_and_arrives_as_it_was(
     fleet = Fleet(address, SECRETS)
     crew = Crew(Simulation(kind, len(DEVICES), seed=3), DEVICES)
     crew.simulation.interval[:] = 0.1
+    started = time.time_ns() // 1_000_000
+    crew.warm_up(started)
     run(fleet, [live(fleet, crew)], seconds=1.5)
     done = summary(fleet, running=False)
     assert done["published"] == done["acknowledged"] >= 5 * 10
     assert done["values_acknowledged"] == done["acknowledged"] * len(kind.signals)
     wait_until(lambda: reader.heard() == done["acknowledged"], "all to arrive")
     expected: Simulation[Any] = Simulation(kind, len(DEVICES), seed=3)
+    expected.at(started)
     for messages in zip(*(reader.telemetry[device] for device in DEVICES), strict=True):
         rows = list(expected.messages(messages[0]["ts"]))
         assert [message["values"] for message in messages] == rows
