@@ -176,21 +176,24 @@ class Device:
     @property
     def owed(self) -> int:
         """Readings that are not acknowledged yet."""
-        if not (self.waiting or self.in_flight):
+        if not self.outstanding:
             return 0
         return sum(m.time is not None for m in (*self.waiting, *self.in_flight.values()))
 
     @property
+    def outstanding(self) -> int:
+        """Messages that are not acknowledged yet."""
+        return len(self.waiting) + len(self.in_flight)
+
+    @property
     def has_room(self) -> bool:
         """Whether another message is taken."""
-        return (
-            self.refused is None and len(self.waiting) + len(self.in_flight) < self.habits.capacity
-        )
+        return self.refused is None and self.outstanding < self.habits.capacity
 
     @property
     def settled(self) -> bool:
         """Whether nothing will change by waiting: all is acknowledged, or it was refused."""
-        return self.refused is not None or not (self.waiting or self.in_flight)
+        return self.refused is not None or not self.outstanding
 
     def hello(self) -> bytes:
         """What begins each of its connections."""

@@ -28,6 +28,8 @@ ROOM_SECONDS = 0.01
 PATIENCE_SECONDS = 1.0
 # Readings in a message of the past: about 50 KB.
 BATCH = 1000
+# Such large messages that a device has waiting, so that they do not fill the memory.
+LARGE_AT_ONCE = 4
 
 
 def live(
@@ -85,7 +87,7 @@ def past(fleet: Fleet, crew: Crew, begin: float, end: float, interval: float) ->
     for portion in crew.batches(first, round(end * 1000) - 1, step, BATCH):
         for device_id, message in portion:
             device = fleet.devices[device_id]
-            while not device.has_room and device.refused is None:
+            while device.outstanding >= LARGE_AT_ONCE and device.refused is None:
                 yield time.time() + ROOM_SECONDS
             fleet.offer(device_id, message)
         yield time.time()

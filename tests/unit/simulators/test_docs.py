@@ -7,7 +7,7 @@ from pathlib import Path
 from simulators import KINDS
 from simulators.scenario import load, provided
 
-TEXT = (Path(__file__).parents[3] / "docs" / "simulators.md").read_text()
+TEXT = (Path(__file__).parents[3] / "docs" / "simulators-kinds.md").read_text()
 
 
 def test_every_kind_is_documented_with_its_metrics_units_and_ranges() -> None:
