@@ -44,9 +44,9 @@ async def connected(todo: Job, name: str, acknowledged: list[int]) -> Any:
     await client.connect("127.0.0.1", todo.port)
     remove = client._persistent_storage.remove_message_by_mid
 
-    async def count(mid: int) -> None:
+    def count(mid: int) -> None:
         acknowledged[0] += 1
-        await remove(mid)
+        remove(mid)
 
     client._persistent_storage.remove_message_by_mid = count
     return client
