@@ -11,6 +11,7 @@ import typer
 from cli.api import ApiError
 from cli.enrolment import EnrolmentError
 from simulators.company import CredentialsError
+from simulators.connection import CertificateError
 from simulators.dialect import DialectError
 from simulators.fleet import TooManyDevicesError
 from simulators.ledger import LedgerError
@@ -19,8 +20,8 @@ from simulators.tables import RecordingError
 from stack.errors import StackError
 
 EXPECTED = (
-    ApiError, CredentialsError, DialectError, EnrolmentError, LedgerError, RecordingError,
-    ScenarioError, StackError, TooManyDevicesError,
+    ApiError, CertificateError, CredentialsError, DialectError, EnrolmentError, LedgerError,
+    RecordingError, ScenarioError, StackError, TooManyDevicesError,
 )  # fmt: skip
 
 

@@ -28,6 +28,10 @@ WITH_LAST_WILL = mqtt5.DisconnectReasonCode.DISCONNECT_WITH_WILL_MESSAGE
 WANTS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
+class CertificateError(ValueError):
+    """The certificates to trust cannot be read; the message names the file."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where the broker listens for MQTT.
@@ -51,9 +55,12 @@ class Address:
         """What TLS connections share; None for plain ones.
 
         Raises:
-            OSError: ``ca_file`` is not there, or holds no certificate.
+            CertificateError: ``ca_file`` is not there, or holds no certificate.
         """
-        return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        except OSError as error:
+            raise CertificateError(f"{self.ca_file} cannot be trusted: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,3 +162,23 @@ def test_what_was_recorded_can_be_replayed_as_another_device(
         assert pq.read_table(again).equals(pq.read_table(file))
     else:
         assert again.read_bytes() == file.read_bytes()
+
+
+def test_devices_connect_with_tls_and_only_to_a_broker_that_they_trust(
+    platform: RunningPlatform, tmp_path: Path
+) -> None:
+    device, secret = platform.add_device("tls-device")
+    credentials = tmp_path / "credentials"
+    credentials.write_text(json.dumps({"id": device, "secret": secret}))
+    arguments = [
+        "simulate", "smart-meter", "--credentials", str(credentials), "--interval", "0.2",
+        "--port", str(platform.ports["MQTTS"]), "--for", "2", "--tls",
+    ]  # fmt: skip
+    trusted = platform.technopark(*arguments, "--ca-file", str(platform.home / "ca.pem"))
+    assert trusted.returncode == 0, trusted.stderr
+    doubted = platform.technopark(*arguments)
+    assert doubted.returncode == 1
+    assert "its certificate is not trusted" in doubted.stderr
+    no_file = platform.technopark(*arguments, "--ca-file", str(credentials))
+    assert no_file.returncode == 1
+    assert "cannot be trusted" in no_file.stderr
