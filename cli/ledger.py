@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import asking
-from cli.api import Api, Parameter, path
+from cli.api import Api, Json, Parameter, path
 from cli.asking import AsJson
 from cli.failure import failed, plain_errors
 from cli.fleets import ApiUrl, Token, duration, open_api
@@ -79,17 +79,25 @@ class Stored:
         """Ask ``api``, in the name of somebody who may see the devices."""
         self.api = api
 
-    def values(
+    def readings(
         self, device_id: str, metric: str, first: int, last: int
     ) -> Iterator[tuple[int, Value]]:
-        """Times (µs since 1970) and values that are stored; a state's value is JSON text."""
-        span: dict[str, Parameter] = {
-            "metric": metric, "from": text(first), "to": text(last + 1), "limit": PAGE,
-        }  # fmt: skip
-        for reading in self.api.items(path("devices", device_id, "readings"), **span):
+        """Times (µs since 1970) and numbers that are stored."""
+        for reading in self._stored("readings", device_id, metric, first, last):
             yield micros(reading["ts"]), reading["value"]
-        for state in self.api.items(path("devices", device_id, "states"), **span):
+
+    def states(
+        self, device_id: str, metric: str, first: int, last: int
+    ) -> Iterator[tuple[int, Value]]:
+        """Times (µs since 1970) and states that are stored, as canonical JSON."""
+        for state in self._stored("states", device_id, metric, first, last):
             yield micros(state["ts"]), canonical(state["value"])
+
+    def _stored(
+        self, kind: str, device_id: str, metric: str, first: int, last: int
+    ) -> Iterator[Json]:
+        span: dict[str, Parameter] = {"from": text(first), "to": text(last + 1), "limit": PAGE}
+        return self.api.items(path("devices", device_id, kind), metric=metric, **span)
 
     def rejections(self, device_id: str, since: int) -> Iterator[tuple[bytes, str]]:
         """Beginning of the payload and reason, of what came since a moment in ms since 1970."""

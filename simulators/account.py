@@ -23,10 +23,15 @@ Refused = Mapping[bytes, Collection[str]]
 class Platform(Protocol):
     """What the platform tells of a device."""
 
-    def values(
+    def readings(
         self, device_id: str, metric: str, first: int, last: int, /
     ) -> Iterable[tuple[int, Value]]:
-        """Times (µs since 1970) and values that are stored; a state's value is JSON text."""
+        """Times (µs since 1970) and numbers that are stored."""
+
+    def states(
+        self, device_id: str, metric: str, first: int, last: int, /
+    ) -> Iterable[tuple[int, Value]]:
+        """Times (µs since 1970) and states that are stored, as ``canonical`` JSON."""
 
     def rejections(self, device_id: str, since: int, /) -> Iterable[tuple[bytes, str]]:
         """Beginning of the payload and reason, of what came since a moment in ms since 1970."""
@@ -98,14 +103,17 @@ class Judge:
         self.seen: set[Key] = set()
 
     def _found(self, platform: Platform) -> dict[Key, Value]:
-        spans: dict[str, tuple[int, int]] = {}
-        for metric, ts in self.sent:
-            first, last = spans.get(metric, (ts, ts))
-            spans[metric] = min(first, ts), max(last, ts)
+        spans: dict[tuple[str, bool], tuple[int, int]] = {}
+        for (metric, ts), values in self.sent.items():
+            for is_state in {isinstance(value, str) for value in values}:
+                first, last = spans.get((metric, is_state), (ts, ts))
+                spans[metric, is_state] = min(first, ts), max(last, ts)
         return {
             (metric, ts): value
-            for metric, (first, last) in spans.items()
-            for ts, value in platform.values(self.device_id, metric, first, last)
+            for (metric, is_state), span in spans.items()
+            for ts, value in (platform.states if is_state else platform.readings)(
+                self.device_id, metric, *span
+            )
         }
 
     def judge(self) -> None:

@@ -25,13 +25,23 @@ class Platform:
     stored: dict[tuple[str, int], Value] = field(default_factory=dict)
     refused: list[tuple[bytes, str]] = field(default_factory=list)
 
-    def values(
+    def readings(
         self, _device_id: str, metric: str, first: int, last: int
+    ) -> Iterable[tuple[int, Value]]:
+        return self.values(metric, first, last, is_state=False)
+
+    def states(
+        self, _device_id: str, metric: str, first: int, last: int
+    ) -> Iterable[tuple[int, Value]]:
+        return self.values(metric, first, last, is_state=True)
+
+    def values(
+        self, metric: str, first: int, last: int, *, is_state: bool
     ) -> Iterable[tuple[int, Value]]:
         return [
             (ts, value)
             for (name, ts), value in self.stored.items()
-            if name == metric and first <= ts <= last
+            if name == metric and first <= ts <= last and isinstance(value, str) == is_state
         ]
 
     def rejections(self, _device_id: str, _since: int) -> Iterable[tuple[bytes, str]]:
