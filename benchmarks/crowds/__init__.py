@@ -7,6 +7,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
+# Messages that are handed over at a time, and how many may be without acknowledgement.
+PIECE, MOST_AHEAD = 500, 5000
 # Each message holds five values and its own time, as those of the other benchmarks do.
 METRICS = ("temperature", "humidity", "voltage", "current", "power")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gmqtt
 
-from benchmarks.crowds import Done, Job, job, payload, tell
+from benchmarks.crowds import MOST_AHEAD, PIECE, Done, Job, job, payload, tell
 
 # Clients that connect at a time.
 TOGETHER = 64
@@ -25,7 +25,7 @@ async def main() -> None:
         clients += await asyncio.gather(*(connected(todo, name, acknowledged) for name in some))
     took = time.monotonic() - started
     before, started, cpu = acknowledged[0], time.monotonic(), time.process_time()
-    await publish(todo, clients)
+    await publish(todo, clients, acknowledged)
     tell(
         Done(
             connections=sum(client.is_connected for client in clients),
@@ -52,17 +52,20 @@ async def connected(todo: Job, name: str, acknowledged: list[int]) -> Any:
     return client
 
 
-async def publish(todo: Job, clients: list[Any]) -> None:
-    """Publish one after another, each when it is due, or as soon as that can be."""
+async def publish(todo: Job, clients: list[Any], acknowledged: list[int]) -> None:
+    """Publish one after another, each when it is due, or as soon as that can be.
+
+    A way that is overrun gets no further ahead of its acknowledgements than a few thousand.
+    """
     began, gap = time.monotonic(), todo.interval / todo.devices
     number = 0
     while (now := time.monotonic()) < began + todo.seconds:
-        due = int((now - began) / gap) + 1
-        for step in range(number, min(due, number + 500)):
+        due = min(int((now - began) / gap) + 1, acknowledged[0] + MOST_AHEAD)
+        for step in range(number, min(due, number + PIECE)):
             index = step % todo.devices
             clients[index].publish(f"devices/{todo.names[index]}/telemetry", payload(step), qos=1)
-        number = min(due, number + 500)
-        await asyncio.sleep(0.001 if number == due else 0)
+        number = max(number, min(due, number + PIECE))
+        await asyncio.sleep(0.001 if number >= due else 0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ const mqtt = require("mqtt")
 const job = JSON.parse(process.argv[2])
 const names = Array.from({ length: job.devices }, (_, n) => `crowd-${String(n).padStart(5, "0")}`)
 const TOGETHER = 64
+const PIECE = 500
+const MOST_AHEAD = 5000
 let acknowledged = 0
 
 function connect(name) {
@@ -35,15 +37,16 @@ async function main() {
   let number = 0
   const step = () => {
     if (seconds() >= job.seconds) return finish(clients, connect_s, seconds(), process.cpuUsage(cpu))
-    const due = Math.floor(seconds() / (job.interval / job.devices)) + 1
-    const until = Math.min(due, number + 500)
+    const paced = Math.floor(seconds() / (job.interval / job.devices)) + 1
+    const due = Math.min(paced, acknowledged + MOST_AHEAD)
+    const until = Math.min(due, number + PIECE)
     for (; number < until; number++) {
       const i = number % names.length
       clients[i].publish(`devices/${names[i]}/telemetry`, payload(number), { qos: 1 }, (error) => {
         if (!error) acknowledged++
       })
     }
-    if (number === due) setTimeout(step, 1)
+    if (number >= due) setTimeout(step, 1)
     else setImmediate(step)
   }
   step()
