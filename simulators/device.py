@@ -306,7 +306,7 @@ class Device:
             said = words(code)
             self.counts.turned_away[said] = self.counts.turned_away.get(said, 0) + 1
 
-    def lose(self, reason: str) -> None:
+    def lose(self, reason: str | None) -> None:
         """Note that the connection is gone; what was not acknowledged is kept, and sent again."""
         self.connection, self.trouble = None, reason
         kept = (*self.in_flight.values(), *self.waiting)

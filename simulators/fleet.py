@@ -123,7 +123,7 @@ class Fleet:
     ) -> None:
         for device in self.devices.values():
             if device.connection is not None:
-                self._close(device, "ended", with_will=True)
+                self._close(device, None if device.online else device.trouble, with_will=True)
         self._selector.close()
 
     @property
@@ -291,7 +291,7 @@ class Fleet:
     def _come_back(self, device: Device, seconds: float) -> None:
         self.after(seconds, lambda: self._queue.append(device))
 
-    def _close(self, device: Device, reason: str, *, with_will: bool) -> None:
+    def _close(self, device: Device, reason: str | None, *, with_will: bool) -> None:
         connection = device.connection
         device.lose(reason)
         self._logging_in.pop(device, None)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def simulated_device() -> Iterator[Callable[..., SimulatedDevice]]:
-    """Makes connected devices, which leave at the end of the test.
+    """Makes devices: the arguments are those of ``SimulatedDevice``.
+
+    With a broker they are connected, and leave at the end of the test.
 
     ::
 

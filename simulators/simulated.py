@@ -1,21 +1,24 @@
-"""One simulated device for a test: it runs beside the test, which tells it what to do and looks."""
+"""One simulated device for a test: connected, beside the test; or without a broker, by itself."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+import numpy as np
 
 from broker.topics import Channel, Topic
 from simulators.connection import Address, Login
 from simulators.crew import Crew
 from simulators.device import Device, Habits, Message
 from simulators.dialect import PLATFORM, Dialect
+from simulators.faults import Fault, Frame, deliveries
 from simulators.fleet import Fleet
 from simulators.kinds import KINDS
 from simulators.simulation import Simulation
@@ -25,16 +28,32 @@ TURN_SECONDS = 0.01
 PATIENCE_SECONDS = 10.0
 
 
+@dataclass(frozen=True)
+class Published:
+    """A message that a device would publish.
+
+    Attributes:
+        topic: where.
+        payload: as it goes over the wire.
+        due: when it goes out, in milliseconds since 1970.
+    """
+
+    topic: str
+    payload: bytes
+    due: int
+
+
 class SimulatedDevice:
-    """A device of a kind, connected to a broker; a context manager.
+    """A device of a kind; a context manager, which connects it where there is a broker.
 
     Args:
         kind: id of its kind, as in ``KINDS``.
         device_id: what it is called.
         secret: its password.
-        broker: where it connects to.
+        broker: where it connects to; None: nowhere, and ``messages`` tells what it would publish.
         seed: the same seed and times give the same values.
         site: where it stands.
+        faults: that strike what ``messages`` gives.
         username: None: the device's id.
         client_id: None: the device's id.
         dialect: how another platform wants to be spoken to.
@@ -43,21 +62,28 @@ class SimulatedDevice:
         commands: what the platform has commanded, as JSON, in order; they are answered at once.
         desired: the desired attributes that came last.
         rejections: what the platform said of messages that it did not store.
+
+    Raises:
+        ValueError: there is no such kind.
     """
 
     def __init__(
         self,
         kind: str,
-        device_id: str,
-        secret: str,
+        device_id: str = "simulated-1",
+        secret: str = "",
         *,
-        broker: Address,
+        broker: Address | None = None,
         seed: int = 1,
         site: Site | None = None,
+        faults: Sequence[Fault] = (),
         username: str | None = None,
         client_id: str | None = None,
         dialect: Dialect = PLATFORM,
     ) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"there is no kind {kind!r}: there are {', '.join(KINDS)}")
+        self.broker, self.faults = broker, faults
         self.simulation: Simulation[Any] = Simulation(KINDS[kind], 1, seed, site)
         self.dialect = dialect
         self.commands: list[Any] = []
@@ -68,7 +94,7 @@ class SimulatedDevice:
         habits = Habits(foreign=topic is not None, hear=self._hear)
         login = Login(device_id, secret, username, client_id, topic)
         told = {device_id: self.simulation.attributes(0)}
-        self._fleet = Fleet(broker, [login], attributes=told, habits=habits)
+        self._fleet = Fleet(broker or Address(), [login], attributes=told, habits=habits)
         self._device = self._fleet.devices[device_id]
         self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._ending = threading.Event()
@@ -85,11 +111,13 @@ class SimulatedDevice:
         return self._device.online
 
     def __enter__(self) -> Self:
-        """Connect.
+        """Connect, where there is a broker.
 
         Raises:
             TimeoutError: the broker did not let the device in; it says why.
         """
+        if self.broker is None:
+            return self
         self._thread.start()
         try:
             self.wait_until(lambda: self.online)
@@ -111,6 +139,25 @@ class SimulatedDevice:
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(PATIENCE_SECONDS)
+
+    def messages(
+        self, start: int, seconds: float, interval: float | None = None
+    ) -> Iterator[Published]:
+        """Its telemetry from a time on, faults included, in the order in which it goes out.
+
+        Args:
+            start: milliseconds since 1970.
+            seconds: for which it measures.
+            interval: seconds between two readings; None: the device's own.
+        """
+        step = round((interval or float(self.simulation.interval[0])) * 1000)
+        ts = np.arange(start, start + round(seconds * 1000), step)
+        frame = Frame.of(self.simulation, ts, self.simulation.over(ts))
+        for fault in self.faults:
+            fault(frame)
+        topic = self._device.login.topic or str(Topic(self.id, Channel.TELEMETRY))
+        for delivery in deliveries(frame):
+            yield Published(topic, delivery.payload, delivery.due)
 
     def publish(self, at: float | None = None) -> Mapping[str, float | bool]:
         """Measure once and publish it; the values, once the broker has them.
@@ -155,6 +202,8 @@ class SimulatedDevice:
             time.sleep(TURN_SECONDS)
 
     def _send(self, message: Message) -> None:
+        if not self._thread.is_alive():
+            raise TimeoutError(f"{self.id} is not connected: give a broker, and enter the device")
         before = self._device.counts.acknowledged
         self._calls.put(lambda: self._fleet.offer(self.id, message))
         self.wait_until(lambda: self._device.counts.acknowledged > before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulators import Address, SimulatedDevice
+from simulators.faults import Duplicate
 from tests.integration.simulators.conftest import Reader
 
 DOCS = Path(__file__).parents[3] / "docs" / "simulators.md"
@@ -46,3 +48,18 @@ def test_a_device_that_is_not_let_in_says_why(address: Address) -> None:
     device.wait_until(lambda: True)
     with pytest.raises(TimeoutError, match="refused its secret"):
         device.__enter__()
+
+
+def test_without_a_broker_a_device_tells_what_it_would_publish() -> None:
+    with SimulatedDevice("cold-chain", faults=[Duplicate(rate=1.0)]) as device:
+        messages = list(device.messages(start=1_772_323_200_000, seconds=60, interval=10))
+        assert len(messages) == 12
+        assert {message.topic for message in messages} == {"devices/simulated-1/telemetry"}
+        assert json.loads(messages[0].payload)["ts"] == messages[0].due == 1_772_323_200_000
+        with pytest.raises(TimeoutError, match="give a broker"):
+            device.publish()
+
+
+def test_a_kind_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="there is no kind 'toaster': there are pv-inverter"):
+        SimulatedDevice("toaster")
