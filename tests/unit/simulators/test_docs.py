@@ -5,22 +5,44 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+import matplotlib.image
+import pytest
+
 from cli.simulate import KindName
-from simulators import KINDS
+from simulators import KINDS, page, plots
 
-TEXT = (Path(__file__).parents[3] / "docs" / "simulators.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_every_kind_is_documented_with_its_metrics_units_and_ranges() -> None:
+def test_the_tables_of_kinds_and_faults_are_those_of_the_code() -> None:
+    text = page.PAGE.read_text()
+    assert text == page.written(text), "run `python -m simulators.page`"
+
+
+def test_every_source_of_a_formula_is_among_the_references_of_its_kind() -> None:
     for kind in KINDS.values():
-        table = TEXT[TEXT.index(f"| `{kind.id}` |") :]
-        for signal in kind.signals:
-            row = next(line for line in table.splitlines() if f"`{signal.metric}`" in line)
-            assert f"`{signal.unit}`" in row
-            bounds = f"{signal.minimum:,.0f} – {signal.maximum:,.0f}".replace("-", "−")
-            assert bounds in row
+        years = " ".join(kind.references)
+        for signal in (*kind.signals, *kind.waveforms):
+            for word in signal.source.replace(",", " ").replace(":", " ").replace(";", " ").split():
+                if word.isdigit() and len(word) == 4:
+                    assert word in years, (kind.id, signal.metric, signal.source)
 
 
-def test_every_kind_can_be_named_on_the_command_line() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_small_picture_of_a_day(kind: str) -> None:
+    path = DOCS / "kinds" / f"{kind}.png"
+    assert path.stat().st_size < 80_000
+    assert matplotlib.image.imread(path).shape[1] == 720
+    shown = {metric for panel in plots.PANELS[kind] for metric in panel}
+    assert shown <= set(KINDS[kind].metrics)
+
+
+def test_a_picture_can_be_drawn() -> None:
+    assert len(plots.draw(KINDS["classroom-kit"]).axes) == 4
+
+
+def test_every_kind_can_be_named_on_the_command_line_and_is_on_its_page() -> None:
     choices, _ = get_args(get_args(KindName)[0])
     assert set(get_args(choices)) == set(KINDS)
+    text = (DOCS / "simulators.md").read_text()
+    assert all(f"| `{kind}` |" in text for kind in KINDS)
