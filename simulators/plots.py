@@ -29,7 +29,7 @@ START = datetime(2026, 3, 4, tzinfo=Site().time_zone)
 STEP_SECONDS = 30
 SEED, DEVICES = 7, 3
 INK, PALE, RED = "#0a7d5c", "#9fc9bb", "#b5482f"
-COLOURS = 24
+COLOURS = 64
 # What repeats itself within a day is shown for so many hours.
 SHOWN_HOURS = {"motor-bench": 4, "cold-chain": 12}
 # What each panel shows: metrics of one unit, or of switches.

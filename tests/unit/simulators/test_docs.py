@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -22,10 +23,10 @@ def test_the_tables_of_kinds_and_faults_are_those_of_the_code() -> None:
 def test_every_source_of_a_formula_is_among_the_references_of_its_kind() -> None:
     for kind in KINDS.values():
         years = " ".join(kind.references)
-        for signal in (*kind.signals, *kind.waveforms):
-            for word in signal.source.replace(",", " ").replace(":", " ").replace(";", " ").split():
-                if word.isdigit() and len(word) == 4:
-                    assert word in years, (kind.id, signal.metric, signal.source)
+        sources = [s.source for s in kind.signals] + [w.source for w in kind.waveforms]
+        for source in sources:
+            for year in re.findall(r"[A-Z][a-z]+ (\d{4})", source):
+                assert year in years, (kind.id, source)
 
 
 @pytest.mark.parametrize("kind", KINDS)
