@@ -10,7 +10,7 @@ from typing import Any
 
 from simulators.faults import FAULTS, Fault
 from simulators.kinds import KINDS, Kind
-from simulators.kinds.kind import Parameter
+from simulators.kinds.kind import Parameter, Signal, Waveform
 from simulators.simulation import INTERVAL, Simulation
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulators-kinds.md"
@@ -44,12 +44,12 @@ def section(kind: Kind[Any]) -> str:
         "| metric | unit (UCUM) | range | formula |",
         "| --- | --- | --- | --- |",
         *(
-            f"| `{s.metric}` | {unit(s.unit, s.kind)} | {s.minimum:,g} – {s.maximum:,g} | {s.source} |"
+            f"| `{s.metric}` | {unit(s.unit, s.kind)} | {bounds(s)} | {s.source} |"
             for s in kind.signals
         ),
         *(
             f"| `{w.metric}`, {w.rate:,g} samples/s in blocks | `{w.unit}` | "
-            f"{w.minimum:,g} – {w.maximum:,g} | {w.source} |"
+            f"{bounds(w)} | {w.source} |"
             for w in kind.waveforms
         ),
         "",
@@ -65,6 +65,11 @@ def section(kind: Kind[Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def bounds(signal: Signal | Waveform[Any]) -> str:
+    """The range of a signal."""
+    return f"{signal.minimum:,.10g} – {signal.maximum:,.10g}".replace("-", "−")
 
 
 def unit(symbol: str, kind: str) -> str:
@@ -90,17 +95,8 @@ def shown(parameter: Parameter) -> str:
 
 def faults() -> str:
     """A row for each fault."""
-    rows = [row(fault) for fault in FAULTS.values()]
-    return (
-        "\n".join(
-            [
-                "| fault | what happens | the platform | options |",
-                "| --- | --- | --- | --- |",
-                *rows,
-            ]
-        )
-        + "\n"
-    )
+    head = ["| fault | what happens | the platform | options |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *map(row, FAULTS.values())]) + "\n"
 
 
 def row(fault: type[Fault]) -> str:

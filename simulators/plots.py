@@ -1,10 +1,11 @@
-"""Pictures of one simulated day of each kind: ``python -m simulators.plots`` draws docs/kinds/*.png.
+"""Pictures of one simulated day of each kind: ``python -m simulators.plots`` makes them.
 
-They need matplotlib, which the extra ``dev`` brings along.
+They are docs/kinds/*.png, and need matplotlib, which the extra ``dev`` brings along.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from simulators.chance import FloatArray
 from simulators.kinds import KINDS, Kind
@@ -27,6 +29,9 @@ START = datetime(2026, 3, 4, tzinfo=Site().time_zone)
 STEP_SECONDS = 30
 SEED, DEVICES = 7, 3
 INK, PALE, RED = "#0a7d5c", "#9fc9bb", "#b5482f"
+COLOURS = 64
+# What repeats itself within a day is shown for so many hours.
+SHOWN_HOURS = {"motor-bench": 4, "cold-chain": 12}
 # What each panel shows: metrics of one unit, or of switches.
 PANELS: Mapping[str, Sequence[tuple[str, ...]]] = {
     "pv-inverter": (
@@ -66,8 +71,15 @@ def main(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for kind in KINDS.values():
         path = folder / f"{kind.id}.png"
-        draw(kind).savefig(path, dpi=72, metadata={"Software": ""})
+        save(draw(kind), path)
         sys.stdout.write(f"{path}\n")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """A PNG of few colours, which is small."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=72)
+    Image.open(buffer).convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
 
 def draw(kind: Kind[Any]) -> Figure:
@@ -110,8 +122,9 @@ def panel(
     unit = "" if signals[metrics[0]].unit == "1" else f" ({signals[metrics[0]].unit})"
     axes.set_title(metrics[0] + unit if len(metrics) == 1 else unit.strip(" ()") or "on or off")
     axes.title.set_fontsize(8)
-    axes.set_xlim(0, 24)
-    axes.set_xticks(range(0, 25, 4))
+    last = SHOWN_HOURS.get(kind.id, 24)
+    axes.set_xlim(0, last)
+    axes.set_xticks(range(0, last + 1, max(1, last // 6)))
     if switches:
         axes.set_yticks([])
     axes.tick_params(labelsize=7)
@@ -126,7 +139,7 @@ def spectrum(axes: Axes, simulation: Simulation[Any], _: Mapping[str, Any]) -> N
     state.damaged_for[:2] = np.array([-1, 6]) * state.doubling[:2]
     simulation.over(np.arange(now + 1000, now + 60_000, 1000))
     samples = simulation.waveform("vibration", 4).values[:2]
-    heights = np.abs(np.fft.rfft(samples)) / samples.shape[1] * 2
+    heights = np.abs(np.fft.rfft(samples * np.hanning(samples.shape[1]))) / samples.shape[1] * 4
     frequencies = np.fft.rfftfreq(samples.shape[1], 0.001)
     axes.semilogy(frequencies, heights[1], color=RED, linewidth=0.7, label="damaged")
     axes.semilogy(frequencies, heights[0], color=INK, linewidth=0.7, label="sound")

@@ -159,6 +159,26 @@ class SimulatedDevice:
         for delivery in deliveries(frame):
             yield Published(topic, delivery.payload, delivery.due)
 
+    def attributes(self) -> dict[str, Any]:
+        """What it tells of itself."""
+        return self.simulation.attributes(0)
+
+    def command(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Have it do something, as by a command of the platform; what it answers.
+
+        Raises:
+            Refused: it does not.
+        """
+        return self.simulation.command(0, name, parameters or {})
+
+    def desire(self, desired: Mapping[str, Any]) -> dict[str, Any]:
+        """Have it follow desired attributes; those that it follows.
+
+        Raises:
+            Refused: it does not follow some of them.
+        """
+        return self.simulation.desire(0, desired)
+
     def publish(self, at: float | None = None) -> Mapping[str, float | bool]:
         """Measure once and publish it; the values, once the broker has them.
 

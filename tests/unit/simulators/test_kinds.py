@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # its types are a package of their own
 import pytest
@@ -73,7 +75,7 @@ def test_hot_modules_and_a_stopped_inverter_deliver_less() -> None:
     assert simulation.at(START + 10 * HOUR + 20_000)["ac_power"] > 0
 
 
-def battery_hours(command: str, hours: float) -> tuple[Simulation, dict[str, FloatArray]]:
+def battery_hours(command: str, hours: float) -> tuple[Simulation[Any], dict[str, FloatArray]]:
     simulation = Simulation(KINDS["battery-pack"], 3, seed=2)
     simulation.at(START)
     simulation.state.charge[:] = 0.6
@@ -315,7 +317,7 @@ def test_a_refrigerator_follows_its_set_point_and_defrosts_when_told() -> None:
 
 
 @pytest.fixture(scope="module")
-def ridden() -> tuple[Simulation, dict[str, FloatArray]]:
+def ridden() -> tuple[Simulation[Any], dict[str, FloatArray]]:
     """Motorcycles for a morning, second by second."""
     simulation = Simulation(KINDS["e-motorcycle"], 12, seed=3)
     simulation.at(START + 6 * HOUR)
@@ -323,7 +325,7 @@ def ridden() -> tuple[Simulation, dict[str, FloatArray]]:
 
 
 def test_the_distance_of_a_motorcycle_is_the_integral_of_its_speed(
-    ridden: tuple[Simulation, dict[str, FloatArray]],
+    ridden: tuple[Simulation[Any], dict[str, FloatArray]],
 ) -> None:
     _, values = ridden
     gone = values["odometer"][:, -1] - values["odometer"][:, 0]
@@ -333,7 +335,7 @@ def test_the_distance_of_a_motorcycle_is_the_integral_of_its_speed(
 
 
 def test_a_motorcycle_is_where_its_speed_has_brought_it(
-    ridden: tuple[Simulation, dict[str, FloatArray]],
+    ridden: tuple[Simulation[Any], dict[str, FloatArray]],
 ) -> None:
     _, values = ridden
     north = np.radians(values["latitude"]) * 6_371_000
@@ -348,10 +350,10 @@ def test_a_motorcycle_is_where_its_speed_has_brought_it(
 
 
 def test_the_charge_of_a_motorcycle_falls_by_the_energy_that_it_used(
-    ridden: tuple[Simulation, dict[str, FloatArray]],
+    ridden: tuple[Simulation[Any], dict[str, FloatArray]],
 ) -> None:
     _, values = ridden
-    used = np.trapezoid(values["power"], dx=1, axis=1)
+    used = np.asarray(np.trapezoid(values["power"], dx=1, axis=1))
     fell = (values["state_of_charge"][:, 0] - values["state_of_charge"][:, -1]) / 100
     rode = values["odometer"][:, -1] - values["odometer"][:, 0] > 5
     assert rode.sum() >= 5
