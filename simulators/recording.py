@@ -17,7 +17,8 @@ from simulators.tables import RecordingError
 DAY = timedelta(days=1)
 # The platform stores nothing older.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-END_OF_DAY = re.compile(r"\b24:00(:00(\.0+)?)?(?!\d)")
+# Not the minutes and seconds of 00:24:00.
+END_OF_DAY = re.compile(r"(?<![\d:])24:00(:00(\.0+)?)?(?!\d)")
 ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 

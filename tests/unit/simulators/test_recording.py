@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from simulators import recording, tmy3
@@ -66,6 +68,53 @@ def test_two_columns_can_be_the_time_and_24_00_is_the_next_day(csv: Path) -> Non
         moment("2024-12-31T23:00Z"),
         moment("2025-01-01T00:00Z"),
     ]
+
+
+def test_24_minutes_past_midnight_is_no_end_of_a_day(csv: Path) -> None:
+    text = "Time,Temp\n2025-01-01T00:24:00Z,1\n"
+    assert [row.time for row in rows(csv, text)] == [moment("2025-01-01T00:24Z")]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_json_lines_and_parquet_are_read_as_csv_is(tmp_path: Path, suffix: str) -> None:
+    file, first = tmp_path / f"file{suffix}", moment("2025-01-01T00:00Z")
+    if suffix == ".parquet":
+        times = [datetime.fromtimestamp(first + n, UTC) for n in range(2)]
+        pq.write_table(pa.table({"time": times, "t": [1.5, None], "h": [40, 41]}), file)
+    else:
+        file.write_text(
+            '{"time": "2025-01-01T00:00:00Z", "t": 1.5, "h": 40}\n\n'
+            '{"time": "2025-01-01T00:00:01Z", "values": {"t": null, "h": 41}}\n'
+        )
+    found = read(file, Layout(None, ["time"]))
+    assert found.rows == [Row(first, {"t": 1.5, "h": 40.0}), Row(first + 1, {"h": 41.0})]
+    assert found.skipped_values == 1
+    with pytest.raises(RecordingError, match="no column 'Clock'; it has 'time', 't', 'h'"):
+        read(file, Layout(None, ["Clock"]))
+
+
+def test_without_a_map_every_column_is_its_metric_if_it_can_be(csv: Path) -> None:
+    text = "Time,Temp,Hum\n2025-01-01T00:00Z,1,2\n"
+    assert rows(csv, text, Layout(None, ["Time"]))[0].values == {"Temp": 1.0, "Hum": 2.0}
+    csv.write_text(text.replace("Hum", "Rel. hum"))
+    with pytest.raises(RecordingError, match=r"'Rel. hum' is no name of a metric: say with `--map"):
+        read(csv, Layout(None, ["Time"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.jsonl", "[1]\n", "line 1: this is no JSON object"),
+        ("a.jsonl", "{\n", "cannot read"),
+        ("a.parquet", "PAR1", "cannot read"),
+    ],
+)
+def test_a_file_of_another_format_is_told_so(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RecordingError, match=words):
+        read(tmp_path / name, Layout(None, ["time"]))
 
 
 def test_a_rewritten_year_keeps_the_calendar(csv: Path) -> None:
