@@ -296,7 +296,9 @@ class Device:
             self.habits.hear(self, topic, packet.payload)
 
     def _answered(self, packet_id: int, code: IntEnum) -> None:
-        message = self.in_flight.pop(packet_id)
+        message = self.in_flight.pop(packet_id, None)
+        if message is None:
+            return  # answered twice
         if self.habits.book is not None:
             self.habits.book.answered(message.number, code.value)
         # "No matching subscribers" (16) is no failure to MQTT, but then nobody has the message.

@@ -170,7 +170,7 @@ def test_devices_connect_with_tls_and_only_to_a_broker_that_they_trust(
     credentials.write_text(json.dumps({"id": device, "secret": secret}))
     arguments = [
         "simulate", "smart-meter", "--credentials", str(credentials), "--interval", "0.2",
-        "--port", str(platform.ports["MQTTS"]), "--for", "2", "--tls",
+        "--port", str(platform.ports["MQTTS"]), "--for", "1", "--tls",
     ]  # fmt: skip
     trusted = platform.technopark(*arguments, "--ca-file", str(platform.home / "ca.pem"))
     assert trusted.returncode == 0, trusted.stderr
