@@ -85,7 +85,8 @@ def site_of(api: Api, tenant: Mapping[str, Json]) -> Site:
     zone = ZoneInfo(park["time_zone"])
     if park["latitude"] is None or park["longitude"] is None:
         return Site(time_zone=zone)
-    return Site(park["latitude"], park["longitude"], zone)
+    # A park does not say how high it is.
+    return Site(park["latitude"], park["longitude"], zone, altitude=0.0)
 
 
 def ensure_model(api: Api, tenant_id: str, model: Mapping[str, Json]) -> str:

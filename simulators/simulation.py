@@ -87,6 +87,8 @@ class Simulation(Generic[S]):
             ValueError: a moment lies before an earlier one.
         """
         moments = np.asarray(ts, np.int64)
+        if not moments.size:
+            return {metric: np.empty((self.numbers.size, 0)) for metric in self.kind.metrics}
         before = self._warm_up(int(moments[0])) if self.time is None else self.time
         gaps = np.diff(moments, prepend=before)
         if (gaps < 0).any():

@@ -26,7 +26,7 @@ class Site:
         latitude: degrees, north is positive.
         longitude: degrees, east is positive.
         time_zone: decides when a day begins.
-        altitude: metres above the sea.
+        altitude: metres above the sea, which air gets colder and thinner with.
     """
 
     latitude: float = -6.87

@@ -38,6 +38,8 @@ class Expectation:
 class Fault(ABC):
     """Strikes a share of what devices send; the same seed strikes the same devices and moments.
 
+    It may strike several kinds, but of each kind always the same devices, in the order of time.
+
     Attributes:
         rate: the share of messages that it strikes, on average.
         seed: of what is struck.

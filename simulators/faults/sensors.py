@@ -116,8 +116,9 @@ class UnitMixUp(Fault):
         """Convert one metric whose unit has such a twin."""
         mixed = self.now_and_then(frame, chance, 2 * HOUR, HOUR)
         signals = [signal for signal in frame.kind.signals if signal.unit in MIX_UPS]
-        metrics = [signal.metric for signal in signals]
-        which = chosen(metrics, mixed.numbers(chance, "metric"))
+        if not signals:
+            return np.zeros_like(mixed.on)
+        which = chosen([signal.metric for signal in signals], mixed.numbers(chance, "metric"))
         for signal, mine in zip(signals, which, strict=True):
             factor, offset = MIX_UPS[signal.unit]
             values = frame.values[signal.metric]

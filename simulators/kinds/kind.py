@@ -8,7 +8,7 @@ nothing of networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -239,7 +239,7 @@ class Kind(Generic[S]):
     references: tuple[str, ...]
     waveforms: tuple[Waveform[S], ...] = ()
     commands: tuple[Command[S], ...] = ()
-    settings: tuple[Setting[S], ...] = field(default=())
+    settings: tuple[Setting[S], ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:

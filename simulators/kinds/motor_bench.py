@@ -68,6 +68,7 @@ class Benches:
         self.hours = 6 * DOUBLING[1] + self.damaged_for + pick("hours", 0, 3000)
         self.speed = np.zeros(devices)
         self.acceleration = np.zeros(devices)
+        self.lasted = 0.0
         self.angle = pick("angle", 0, 1)
         self.winding_temperature = pick("winding", 30, 60)
         self.housing_temperature = pick("housing", 28, 40)
@@ -124,6 +125,7 @@ class Benches:
         self.speed = self.speed + change
         self.angle = (self.angle + turning / 60 * seconds) % 1e6
         self.acceleration = change / seconds if seconds else np.zeros_like(change)
+        self.lasted = seconds
         share = self.speed / RATED_SPEED
         # The brake holds nothing that stands still.
         braked = wanted_torque * np.minimum(1.0, self.speed / 100)
@@ -150,10 +152,11 @@ class Benches:
 
     def samples(self, time: float, age: FloatArray) -> FloatArray:
         """The housing's acceleration in m/s2, so many seconds before the state: (n, k)."""
-        back = age[None, :]
-        # While the speed changed it did so evenly; before that it stood still at its last value.
-        speed = np.maximum(self.speed[:, None] - self.acceleration[:, None] * back, 0) / 60
-        angle = self.angle[:, None] - (self.speed[:, None] / 60 + speed) / 2 * back
+        # In the last step the speed changed evenly; what is older is taken to be at its beginning.
+        changing = np.minimum(age, self.lasted)
+        now = self.speed[:, None] / 60
+        speed = np.maximum(now - self.acceleration[:, None] / 60 * changing, 0)
+        angle = self.angle[:, None] - (now + speed) / 2 * changing - speed * (age - changing)
         velocity = vibration(speed * 60, self.critical_speed[:, None], self.unbalance[:, None])
         moments = np.rint((time - age) * 1e5).astype(np.int64)
         noise = self.world.chance.normal("accelerometer", moments)

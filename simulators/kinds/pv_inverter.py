@@ -110,7 +110,7 @@ class Plant:
         light, cover = weather.sky, weather.cloud
         passing = self.world.chance.noise("clouds", weather.times, CLOUD_MEMORY, 2)
         thickness = np.exp(0.35 * self.world.chance.noise("thickness", weather.times, 1500.0, 3))
-        # The share of time without a cloud before the sun is that of the sky without clouds.
+        # The share of time with the sun in the open is about that of the sky without clouds.
         threshold = FURTHEST * 0.75 * (0.92 - 1.85 * cover)
         sunny = 1 / (1 + np.exp(np.clip((passing - threshold) / CLOUD_EDGE, -50, 50)))
         diffuse = light.dhi * (1 - cover) + THROUGH_CLOUD * cover * light.ghi / thickness

@@ -88,6 +88,12 @@ def test_messages_hold_true_and_false_where_a_signal_is_a_switch() -> None:
     assert list(message) == list(KINDS["cold-chain"].metrics)
 
 
+def test_no_moment_has_no_readings() -> None:
+    simulation = Simulation(KINDS["smart-meter"], 3, seed=5)
+    assert simulation.over(np.empty(0, np.int64))["voltage"].shape == (3, 0)
+    assert list(simulation.blocks(START, START - 1, 1000)) == []
+
+
 def test_a_simulation_cannot_go_back_in_time() -> None:
     simulation = Simulation(KINDS["smart-meter"], 1, seed=5)
     simulation.at(START)
