@@ -59,7 +59,7 @@ def register(api: Api, scenario: Scenario, *, take_over: bool) -> Iterator[tuple
     """
     park_id = None
     if scenario.park is not None:
-        park_id = ensure(api, "parks", scenario.park.model_dump())["id"]
+        park_id = ensure(api, "parks", scenario.park.model_dump(exclude={"altitude"}))["id"]
         for lab in scenario.labs:
             ensure(api, "labs", {**lab.model_dump(), "park_id": park_id})
     for tenant in scenario.tenants:

@@ -70,6 +70,7 @@ class Park(Part):
     time_zone: str = Field("Asia/Jakarta", description="as in the IANA time zone database")
     latitude: float = Field(-6.87, ge=-90, le=90, description="degrees, north is positive")
     longitude: float = Field(107.54, ge=-180, le=180, description="degrees, east is positive")
+    altitude: float = Field(0, ge=-500, le=6000, description="metres above the sea")
 
     @field_validator("time_zone")
     @classmethod
@@ -81,7 +82,7 @@ class Park(Part):
     @property
     def site(self) -> Site:
         """Where it is."""
-        return Site(self.latitude, self.longitude, ZoneInfo(self.time_zone))
+        return Site(self.latitude, self.longitude, ZoneInfo(self.time_zone), altitude=self.altitude)
 
 
 class Lab(Part):
