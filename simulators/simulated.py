@@ -188,6 +188,7 @@ class SimulatedDevice:
         Raises:
             TimeoutError: the broker did not acknowledge.
         """
+        self._require_connection()
         ts = round((time.time() if at is None else at) * 1000)
         [values] = self.simulation.messages(ts)
         payload = self.dialect.encode(self.id, self.simulation.kind.id, ts, values)
@@ -216,14 +217,17 @@ class SimulatedDevice:
         """
         deadline = time.monotonic() + seconds
         while not holds():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._device.refused:
                 trouble = self._device.refused or self._device.trouble or "waited in vain"
                 raise TimeoutError(f"{self.id}: {trouble}")
             time.sleep(TURN_SECONDS)
 
-    def _send(self, message: Message) -> None:
+    def _require_connection(self) -> None:
         if not self._thread.is_alive():
             raise TimeoutError(f"{self.id} is not connected: give a broker, and enter the device")
+
+    def _send(self, message: Message) -> None:
+        self._require_connection()
         before = self._device.counts.acknowledged
         self._calls.put(lambda: self._fleet.offer(self.id, message))
         self.wait_until(lambda: self._device.counts.acknowledged > before)
