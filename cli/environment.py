@@ -31,7 +31,7 @@ SECRETS: Mapping[str, str] = {
     "DATABASE_PASSWORD": "PostgreSQL's superuser technopark",
     "INGEST_PASSWORD": "the broker's user _ingest",
     "REGISTRY_PASSWORD": "the broker's user _registry",
-    "IDENTITY_KEY": "encrypts the secrets of authenticator apps; if it is lost they are",
+    "IDENTITY_KEY": "encrypts the secrets of authenticator apps, which are lost with it",
     "GRAFANA_DB_PASSWORD": "PostgreSQL's role technopark_grafana, which reads for Grafana",
     "GRAFANA_ADMIN_PASSWORD": "Grafana's user admin",
 }
@@ -54,6 +54,12 @@ CHOICES: Mapping[str, str] = {
     "OIDC_ISSUER": "",
     "OIDC_CLIENT_ID": "",
     "OIDC_CLIENT_SECRET": "",
+    "SMTP_HOST": "",
+    "SMTP_PORT": "587",
+    "SMTP_TLS": "starttls",
+    "SMTP_USER": "",
+    "SMTP_PASSWORD": "",
+    "MAIL_FROM": "",
 }
 
 

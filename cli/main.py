@@ -31,6 +31,7 @@ from cli import (
     simulate,
     sql_access,
     tail,
+    totp,
     transfers,
 )
 
@@ -76,6 +77,7 @@ for name, group in {
     "agreement": agreements.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
+organisations.user.add_typer(totp.app, name="totp")
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.http.fields import Number
 from registry.http.origin import ORIGIN
 from registry.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from registry.identity.cookies import CookieSession
@@ -244,7 +245,7 @@ ReadableModel = Annotated[Row, Depends(readable_model)]
 ManagedModel = Annotated[Row, Depends(managed_model)]
 
 
-async def readable_user(user_id: int, connection: Database, person: SignedIn) -> Row:
+async def readable_user(user_id: Number, connection: Database, person: SignedIn) -> Row:
     """The user of the path."""
     return found(await people.user(connection, person.viewer, user_id), "user")
 
@@ -253,7 +254,7 @@ ReadableUser = Annotated[Row, Depends(readable_user)]
 
 
 async def readable_membership(
-    membership_id: int, user: ReadableUser, connection: Database, person: SignedIn
+    membership_id: Number, user: ReadableUser, connection: Database, person: SignedIn
 ) -> Row:
     """The role of the path, of the user of the path."""
     row = await people.membership(connection, person.viewer, user["id"], membership_id)

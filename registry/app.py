@@ -38,6 +38,7 @@ from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
 from registry.http.origin import KnownOrigin
+from registry.http.parameters import KNOWN
 from registry.identity import (
     invitations,
     password_resets,
@@ -50,6 +51,8 @@ from registry.identity import (
 )
 from registry.identity.links import PAGE
 from registry.identity.password_hashing import Hasher
+from registry.mail.delivery import MailMetrics, Postman
+from registry.mail.outbox import Outbox
 from registry.mosquitto.figures import BrokerMetrics
 from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
@@ -58,7 +61,6 @@ from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
-from storage.agreements import warn
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -103,16 +105,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
     app.state.settings = settings
+    app.state.outbox = Outbox(settings)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     metrics.install(app)
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
+        app.include_router(module.router, prefix=PREFIX, dependencies=[KNOWN])
     for module in VISITED:
-        app.include_router(module.visitors, prefix=PREFIX)
+        app.include_router(module.visitors, prefix=PREFIX, dependencies=[KNOWN])
     if settings.oidc_issuer:
+        # Providers send parameters of their own.
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
@@ -183,11 +187,14 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
             app.state.metrics.register(broker)
+            postman = Postman(pool, settings, app.state.outbox)
+            app.state.metrics.register(MailMetrics(postman))
             async with background(
                 *keeper.work(),
                 publisher.run(),
-                repeat(pool, WARN_SECONDS, warn),
+                repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
+                *([postman.run()] if settings.smtp_host else []),
             ):
                 yield
 

@@ -42,8 +42,8 @@ async def person(connection: Connection, key: str) -> Row | None:
 
 
 async def create_user(connection: Connection, user: Row) -> Row:
-    """Add a user, who has no role yet."""
-    return await only(connection, QUERIES["create_user"], user)
+    """Add a user, who has no role yet: ``email, name`` and, if it is known, ``language``."""
+    return await only(connection, QUERIES["create_user"], {"language": None, **user})
 
 
 async def users(
@@ -65,6 +65,11 @@ async def user(connection: Connection, viewer: Viewer, user_id: int) -> Row | No
     parameters = {**viewer.parameters(), **page, **search(None)}
     rows = await planned(connection, QUERIES["users"], parameters)
     return rows[0] if rows else None
+
+
+async def forget_person(connection: Connection, user_id: int) -> None:
+    """Delete a user with all that is about him or her alone, in the audit log too."""
+    await connection.execute(QUERIES["forget_person"], {"user_id": user_id})
 
 
 async def create_membership(connection: Connection, user_id: int, membership: Row) -> Row:

@@ -11,6 +11,7 @@ class Acceptance(TypedDict):
     token: str
     name: str
     password: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class Agreement(TypedDict):
@@ -286,6 +287,7 @@ class Invitation(TypedDict):
     park_id: str | None
     tenant_id: str | None
     until: str | None
+    language: str | None
     created_at: str
     expires_at: str
 
@@ -299,7 +301,11 @@ class IssuedCode(TypedDict):
 
 
 class IssuedInvitation(TypedDict):
-    """An invitation with its link: send it to that person by a way that you trust."""
+    """An invitation with its link.
+
+    ``mailed``: a mail with the link is on its way. Where it is false, send the link to that person
+    by a way that you trust.
+    """
 
     id: int
     email: str
@@ -309,10 +315,12 @@ class IssuedInvitation(TypedDict):
     park_id: str | None
     tenant_id: str | None
     until: str | None
+    language: str | None
     created_at: str
     expires_at: str
     token: str
     link: str
+    mailed: bool
 
 
 class IssuedKey(TypedDict):
@@ -334,12 +342,17 @@ class IssuedKey(TypedDict):
 
 
 class IssuedReset(TypedDict):
-    """The link: send it to that person by a way that you trust. It is good once, for a day."""
+    """The link, good once, for a day.
+
+    ``mailed``: a mail with it is on its way. Where it is false, send it to that person by a way
+    that you trust.
+    """
 
     user_id: int
     expires_at: str
     token: str
     link: str
+    mailed: bool
 
 
 class IssuedSecret(TypedDict):
@@ -452,7 +465,7 @@ class Membership(TypedDict):
     created_at: str
 
 
-class Metric(TypedDict):
+class Metric1(TypedDict):
     """A quantity that devices of the model send, with its plausible range.
 
     A number outside the range is stored and flagged, or rejected.
@@ -474,7 +487,7 @@ class Model(TypedDict):
     tenant_id: str | None
     name: str
     description: str
-    metrics: list[Metric]
+    metrics: list[Metric1]
     created_at: str
 
 
@@ -483,7 +496,7 @@ class ModelChanges(TypedDict):
 
     name: NotRequired[str]
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewAgreement(TypedDict):
@@ -553,6 +566,7 @@ class NewInvitation(TypedDict):
     tenant_id: NotRequired[str | None]
     until: NotRequired[str | None]
     email: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class NewKey(TypedDict):
@@ -594,7 +608,7 @@ class NewModel(TypedDict):
     tenant_id: NotRequired[str | None]
     name: str
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewOwnersSecret(TypedDict):
@@ -660,6 +674,7 @@ class NewUser(TypedDict):
 
     email: str
     name: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class Notice(TypedDict):
@@ -973,6 +988,7 @@ class User(TypedDict):
     id: int
     email: str
     name: str
+    language: str | None
     created_at: str
 
 

@@ -161,6 +161,10 @@ class Operations(Http):
         """Show a user."""
         return cast("m.User", self.get(path("users", user_id)))
 
+    def delete_user(self, user_id: int, *, if_match: str | None = None) -> None:
+        """Delete a user with all that is personal: roles, tokens, sessions, and what the log tells of."""
+        self.delete(path("users", user_id), if_match)
+
     def create_membership(self, user_id: int, body: m.NewMembership) -> m.Membership:
         """Give a user a role."""
         return cast("m.Membership", self.post(path("users", user_id, "memberships"), body))

@@ -115,7 +115,7 @@ def test_a_quota_that_cannot_be_is_told_by_name(run: Command, world: World) -> N
         for text in ("many", "nan", "inf"):
             assert "is no number" in run(f"{command} --values-per-second {text}", 2).output
         refused = run(f"{command} --values-per-second -5", 1).output
-        assert "values_per_second: Input should be greater than 0" in refused
+        assert "values_per_second: give more than 0" in refused
     run("tenant set sunny", 2)
 
 
