@@ -28,6 +28,7 @@ from registry import (
     readings,
     rejections,
     replay,
+    rollups,
     telemetry,
     tenants,
 )
@@ -182,12 +183,15 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
+            rollup_keeper = rollups.RollupKeeper()
             app.state.metrics.register(broker)
+            app.state.metrics.register(rollup_keeper)
             async with background(
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, warn),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
+                repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),
             ):
                 yield
 
