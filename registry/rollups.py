@@ -16,7 +16,7 @@ from storage.rows import Connection, Row
 SECONDS = 15.0
 
 
-@dataclass
+@dataclass(eq=False)
 class RollupKeeper(Collector):
     """Keeps the rollups, and knows how they are.
 

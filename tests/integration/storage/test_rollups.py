@@ -66,7 +66,9 @@ def random_readings(seed: int, series: list[int], days: int = 3, count: int = 30
 
 
 @both_editions
-def test_rollups_equal_the_readings_before_and_after_they_are_kept(connection: psycopg.Connection, database_url: str) -> None:
+def test_rollups_equal_the_readings_before_and_after_they_are_kept(
+    connection: psycopg.Connection, database_url: str
+) -> None:
     series = make_series(connection, 3)
     rows = random_readings(1, series)
     store_readings(connection, rows)
