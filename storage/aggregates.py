@@ -42,6 +42,23 @@ def ensure(connection: psycopg.Connection) -> None:
     else:
         for name in APACHE:
             connection.execute(QUERIES[name])
+    # Each is a transaction: together they would need more locks than a server has.
+    for role in connection.execute(QUERIES["roles_without_views"]).fetchall():
+        connection.execute(QUERIES["make_tenant_views"], {"role": role[0]})
+
+
+def leave_community(connection: psycopg.Connection) -> None:
+    """Undo what only the Community edition can read, chunk by chunk; the job sums up anew later.
+
+    Args:
+        connection: in autocommit mode, as the owner of the database, with the Community edition
+            still running. The next ``ensure`` of that edition would make it all again.
+    """
+    connection.execute(QUERIES["remove_policies"])
+    while chunk := connection.execute(QUERIES["compressed_chunk"]).fetchone():
+        connection.execute(QUERIES["decompress"], {"chunk": chunk[0]})
+    for name in ("leave_columnstore", *APACHE, "drop_aggregates"):
+        connection.execute(QUERIES[name])
 
 
 def is_continuous(connection: psycopg.Connection) -> bool:

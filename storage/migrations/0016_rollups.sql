@@ -67,3 +67,37 @@ BEGIN
     WHERE c.ts < (SELECT frontier FROM rollup_progress);
     RETURN NULL;
 END $$;
+
+-- The rollups as tenants read them. A bucket is shown where the tenant may see the whole of it: the
+-- sums of a part of one would have to be those of nobody else. DISTINCT changes nothing, but it is a
+-- step that PostgreSQL plans for each series by itself, so that both its series and the times that a
+-- query asks for reach the indexes.
+CREATE VIEW tenant_sql.telemetry_1m AS
+SELECT s.reader, r.bucket, s.device, s.metric, s.unit, r.n, r.sum / r.n AS avg, r.sum, r.min, r.max,
+       r.first, r.first_ts, r.last, r.last_ts
+FROM tenant_series s
+CROSS JOIN LATERAL (
+    SELECT DISTINCT bucket, n, sum, min, max, first, first_ts, last, last_ts
+    FROM readings_1m WHERE series_id = s.series_id
+) r
+WHERE tstzrange(r.bucket, r.bucket + INTERVAL '1 minute') <@ s.during;
+
+CREATE VIEW tenant_sql.telemetry_1h AS
+SELECT s.reader, r.bucket, s.device, s.metric, s.unit, r.n, r.sum / r.n AS avg, r.sum, r.min, r.max,
+       r.first, r.first_ts, r.last, r.last_ts
+FROM tenant_series s
+CROSS JOIN LATERAL (
+    SELECT DISTINCT bucket, n, sum, min, max, first, first_ts, last, last_ts
+    FROM readings_1h WHERE series_id = s.series_id
+) r
+WHERE tstzrange(r.bucket, r.bucket + INTERVAL '1 hour') <@ s.during;
+
+CREATE VIEW tenant_sql.telemetry_1d AS
+SELECT s.reader, r.bucket, s.device, s.metric, s.unit, r.n, r.sum / r.n AS avg, r.sum, r.min, r.max,
+       r.first, r.first_ts, r.last, r.last_ts
+FROM tenant_series s
+CROSS JOIN LATERAL (
+    SELECT DISTINCT bucket, n, sum, min, max, first, first_ts, last, last_ts
+    FROM readings_1d WHERE series_id = s.series_id
+) r
+WHERE tstzrange(r.bucket, r.bucket + INTERVAL '24 hours') <@ s.during;

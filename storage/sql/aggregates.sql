@@ -7,6 +7,15 @@ SELECT EXISTS (
     SELECT FROM timescaledb_information.continuous_aggregates WHERE view_name = 'rollup_1m'
 );
 
+-- roles_without_views --
+-- Of tenants that lack views that came with a migration.
+SELECT role FROM sql_access
+WHERE (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(role::text))
+    < (SELECT count(*) FROM pg_class WHERE relnamespace = 'tenant_sql'::regnamespace)
+
+-- make_tenant_views --
+SELECT make_tenant_views(%(role)s)
+
 -- views_of_tables --
 -- Apache. Minutes are always summed up from the readings: of a series with one reading a minute they
 -- would be larger than the readings themselves.
@@ -145,3 +154,27 @@ BEGIN
         CALL add_columnstore_policy(aggregate.name::regclass, after => aggregate.after);
     END LOOP;
 END $$
+
+-- remove_policies --
+-- The first step of leaving the Community edition: nothing is put into the columnstore any more.
+SELECT remove_compression_policy(name::regclass, if_exists => true)
+FROM unnest('{readings, states, flags, rejections}'::text[]) AS name
+
+-- compressed_chunk --
+SELECT format('%I.%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks
+WHERE is_compressed AND hypertable_name IN ('readings', 'states', 'flags', 'rejections')
+ORDER BY range_start LIMIT 1
+
+-- decompress --
+SELECT decompress_chunk(%(chunk)s::regclass)
+
+-- leave_columnstore --
+ALTER TABLE readings SET (timescaledb.enable_columnstore = false);
+ALTER TABLE states SET (timescaledb.enable_columnstore = false);
+ALTER TABLE flags SET (timescaledb.enable_columnstore = false);
+ALTER TABLE rejections SET (timescaledb.enable_columnstore = false);
+
+-- drop_aggregates --
+DROP MATERIALIZED VIEW IF EXISTS rollup_1d;
+DROP MATERIALIZED VIEW IF EXISTS rollup_1h;
+DROP MATERIALIZED VIEW IF EXISTS rollup_1m;
