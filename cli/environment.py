@@ -20,6 +20,7 @@ from broker.config import BrokerConfig, Durability, Tls, internal_users
 from broker.passwords import replace
 from service.settings import broken
 from stack import broker_service
+from storage import aggregates
 from storage.accounts import create_first_admin
 from storage.errors import StorageError
 from storage.migrate import migrate as bring_up_to_date
@@ -207,7 +208,15 @@ exec sh start.sh
 """
 
 
-def migrate() -> None:
+def migrate(
+    leave_community: Annotated[
+        bool,
+        typer.Option(
+            "--leave-community",
+            help="Afterwards undo what only TimescaleDB's Community edition can read.",
+        ),
+    ] = False,
+) -> None:
     """Bring the database's schema up to date; the first time, show the administrator's token.
 
     Example: TECHNOPARK_DATABASE_URL=postgresql://… technopark migrate
@@ -221,6 +230,8 @@ def migrate() -> None:
             if settings.grafana_db_password is not None:
                 set_grafana_password(opened, settings.grafana_db_password.get_secret_value())
             token = create_first_admin(opened)
+            if leave_community:
+                aggregates.leave_community(opened)
     except (psycopg.Error, StorageError) as error:
         typer.echo(f"the database could not be prepared: {error}", err=True)
         raise typer.Exit(1) from None

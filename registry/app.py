@@ -28,6 +28,7 @@ from registry import (
     readings,
     rejections,
     replay,
+    rollups,
     telemetry,
     tenants,
 )
@@ -186,15 +187,18 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
+            rollup_keeper = rollups.RollupKeeper()
             app.state.metrics.register(broker)
             postman = Postman(pool, settings, app.state.outbox)
             app.state.metrics.register(MailMetrics(postman))
+            app.state.metrics.register(rollup_keeper)
             async with background(
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
                 *([postman.run()] if settings.smtp_host else []),
+                repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),
             ):
                 yield
 

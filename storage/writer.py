@@ -18,6 +18,7 @@ from storage.queries import load
 
 # µs between the Unix epoch and PostgreSQL's, 2000-01-01.
 POSTGRES_EPOCH_US = 946_684_800_000_000
+HOUR_US = 3_600_000_000
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 # A tuple of three fields, each after its length in bytes, all big-endian.
@@ -101,6 +102,16 @@ class Readings:
         last[:-1] = self.series[1:] != self.series[:-1]
         return self.at(np.flatnonzero(last))
 
+    def hours_before(self, moment: int) -> dict[str, list[int]]:
+        """The hours of each series with rows before a moment, as parameters of a query.
+
+        Args:
+            moment: µs since 1970.
+        """
+        late = self.ts < moment
+        hours = np.unique(np.stack([self.series[late], self.ts[late] // HOUR_US]), axis=1)
+        return {"series": hours[0].tolist(), "hours": hours[1].tolist()}
+
     def outside(self) -> dict[str, list[int]]:
         """The flagged rows, as parameters of a query."""
         rows = self.at(np.flatnonzero(self.flags()))
@@ -126,7 +137,7 @@ def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
     """Store what is not stored yet, with its flags, and note the newest of each series.
 
     Args:
-        connection: in a transaction, or in autocommit mode.
+        connection: READ COMMITTED; in a transaction, or in autocommit mode.
         readings: in any order; of equal keys the first counts.
 
     Returns:
@@ -148,17 +159,29 @@ def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
             counted = connection.execute(QUERIES["insert_staged"], rows.outside()).fetchone()
             stored = int(counted[0]) if counted else 0
             connection.execute(QUERIES["empty_staging"])
-        newest = rows.newest()
-        connection.execute(
-            QUERIES["note_newest_readings"],
-            {
-                "series": newest.series.tolist(),
-                "ts": newest.ts.tolist(),
-                "value": newest.value.tolist(),
-            },
-            binary=True,
-        )
+        frontier = note_newest(connection, rows.newest())
+        if rows.ts.min() < frontier:
+            connection.execute(QUERIES["note_stale_hours"], rows.hours_before(frontier))
     return stored
+
+
+def note_newest(connection: psycopg.Connection, newest: Readings) -> int:
+    """Note the newest reading of each series.
+
+    Returns:
+        Where the hours end that are summed up already, or just now, in µs since 1970: those of
+        readings before it have to be noted.
+    """
+    row = connection.execute(
+        QUERIES["note_newest_readings"],
+        {
+            "series": newest.series.tolist(),
+            "ts": newest.ts.tolist(),
+            "value": newest.value.tolist(),
+        },
+        binary=True,
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def copy(connection: psycopg.Connection, statement: bytes, rows: Readings) -> int:
