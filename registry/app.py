@@ -34,6 +34,7 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.history import live
 from registry.history import routes as history
 from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
@@ -69,7 +70,7 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    devices, telemetry, readings, latest, history, parks, tenants, users, tokens, models,
+    devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
     device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
     provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
     second_factor, invitations, password_resets, agreements, notices, tenant_sql,

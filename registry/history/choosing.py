@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from registry.access import Person
 from registry.history.question import (
@@ -12,7 +12,7 @@ from registry.history.question import (
     HistoryQuery,
     refusal,
 )
-from registry.http.problems import NotFoundError, UnprocessableError
+from registry.http.problems import FieldError, NotFoundError, UnprocessableError
 from storage import devices
 from storage.history.series import Part, Series, find_series, metrics_of
 from storage.rows import Connection
@@ -71,13 +71,14 @@ async def chosen_series(
             if (device, metric) not in there
         ]
     if pairs:
-        await refuse(connection, person, pairs, found)
+        await refuse(connection, person, query, pairs, found)
     return series
 
 
 async def refuse(
     connection: Connection,
     person: Person,
+    query: HistoryQuery,
     missing: Sequence[tuple[str, str]],
     found: Sequence[Series],
 ) -> None:
@@ -87,18 +88,22 @@ async def refuse(
         NotFoundError: a device is not one that the person may see.
         UnprocessableError: always else.
     """
-    asked = sorted({device for device, _ in missing})
+    asked = list(dict.fromkeys(device for device, _ in missing))
     known = await metrics_of(connection, person.scope, asked)
-    for device in asked:
-        if device not in known:
-            sentence = f"there is no device {device}"
-            raise NotFoundError(sentence, [{"parameter": "device_id", "detail": sentence}])
+    if not known.keys() >= set(asked):
+        raise NotFoundError("there is no such device", [no_device(query, known)])
     device, metric = missing[0]
     if any((each.device_id, each.metric) == (device, metric) for each in found):
         sentence = f"{metric} of {device} is no number: read it at /devices/{device}/states"
     else:
         sentence = f"there is no metric {metric}: {listing(known)}"
     raise unknown(sentence)
+
+
+def no_device(query: DeviceChoice, known: Container[str]) -> FieldError:
+    """Which of the devices that are named is not there."""
+    place = next(n for n, each in enumerate(query.device_ids or ()) if each not in known)
+    return {"parameter": f"device_id.{place}", "detail": "there is no such device"}
 
 
 def listing(known: dict[str, list[str]]) -> str:

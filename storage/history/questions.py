@@ -28,7 +28,7 @@ MAX_TIMES = 500
 # A chart is made of the readings themselves where there are so many for each point, or fewer.
 READINGS_A_POINT = 20
 # And else of so many buckets for each point.
-BUCKETS_A_POINT = 4
+BUCKETS_A_POINT = 2
 
 # What rollups know, with the column that it is made of.
 ROLLED = {
