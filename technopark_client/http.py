@@ -188,18 +188,17 @@ class Http:
         Raises:
             ApiError: as for ``get``, or the API said why there is no more.
         """
-        last, lost = "", 0
+        asked, last, lost = given(parameters), "", 0
         while True:
             headers = {"Last-Event-ID": last} if last else {}
             try:
-                with self._stream(
-                    "GET", path, params=given(parameters), headers=headers
-                ) as response:
+                with self._stream("GET", path, params=asked, headers=headers) as response:
                     for event in EventSource(response).iter_sse():
                         last, lost = event.id or last, 0
                         if event.event == "end":
                             raise ApiError(response.status_code, "end", event.json()["detail"])
-                        yield event
+                        if event.data:
+                            yield event
                 return
             except ApiError as error:
                 lost += 1

@@ -29,8 +29,8 @@ CODEGEN = (
 
 # What reading a list page by page sets itself.
 PAGING = ("limit", "cursor")
-# The methods read JSON alone.
-FORMS = ("format",)
+# As does reading JSON.
+OWN = (*PAGING, "format")
 
 Document = Mapping[str, Any]
 
@@ -114,9 +114,7 @@ def method(api: Document, path: str, verb: str, operation: Document) -> str:
     if body:
         arguments.append(f"body: {body}")
     answer, listed = answer_kind(api, operation)
-    if queries := [
-        each for each in placed(parameters, "query") if each["name"] not in PAGING + FORMS
-    ]:
+    if queries := [each for each in placed(parameters, "query") if each["name"] not in OWN]:
         arguments += ["*", *map(option, queries)]
     if conditional := [each for each in parameters if each["name"] == "If-Match"]:
         arguments += ["*", "if_match: str | None = None"]
