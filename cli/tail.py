@@ -35,6 +35,8 @@ def tail(
 
     Example: technopark tail sunny-roof-1 --rejected
     """
+    if rejected and metric:
+        raise typer.BadParameter("rejections have no metric", param_hint="--metric")
     with asking.asking() as api, suppress(KeyboardInterrupt):
         news = (
             rejections(api, device, seconds) if rejected else values(api, device, metric, seconds)
