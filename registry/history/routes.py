@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
+from psycopg.errors import NumericValueOutOfRange, QueryCanceled
 
 from registry.access import Database, SignedIn
 from registry.history.answer import as_csv, as_json
 from registry.history.choosing import chosen_series
-from registry.history.question import HistoryQuery
+from registry.history.question import HistoryQuery, refusal
 from registry.http.fields import Answer, example
 from storage.history.columns import moment
 from storage.history.gaps import Fill
@@ -95,6 +96,11 @@ async def show_history(
         lines = await answer(connection, series, question)
     except TooLargeError as error:
         raise query.too_large(error) from error
+    except QueryCanceled as error:
+        raise refusal("from", "this took too long: take a shorter time or fewer series") from error
+    except NumericValueOutOfRange as error:
+        sentence = "the sum of these readings is beyond all numbers: ask for min, max or p50"
+        raise refusal("aggregate", sentence) from error
     if query.format == "csv" or (query.format is None and accept.startswith("text/csv")):
         return await table(lines, question)
     body = await asyncio.to_thread(

@@ -193,7 +193,8 @@ async def bucketed(
     if step is None and question.points is not None:
         step = points.length_for(end - start, question.points)
     if step is not None:
-        require_at_most("buckets", grid.count(start, end, step) * len(series), MAX_VALUES)
+        limit = MAX_VALUES // len(question.aggregates)
+        require_at_most("buckets", grid.count(start, end, step) * len(series), limit)
     lines: dict[int, Line] = {}
     for zone, members in zones.items():
         edges = grid.edges(start, end, step, zone)

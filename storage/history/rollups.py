@@ -114,15 +114,6 @@ async def ask(
     connection: Connection, piece: Piece, series: list[int], edges: Times, names: Sequence[str]
 ) -> list[NDArray[Any]] | None:
     """Columns of the buckets that have readings: series, bucket, and those of the names."""
-    query = sql.SQL(QUERIES["sums"].decode()).format(
-        source=sql.Identifier(piece.source),
-        columns=sql.SQL(", ").join(
-            sql.SQL(COLUMNS[name] + " AS {}").format(sql.Identifier(name)) for name in names
-        ),
-        arrays=sql.SQL(", ").join(
-            sql.SQL("array_agg({})").format(sql.Identifier(name)) for name in names
-        ),
-    )
     # Only the edges around the piece: each row is looked up among them.
     low = int(np.searchsorted(edges, piece.start, "right")) - 1
     high = int(np.searchsorted(edges, piece.end, "left"))
@@ -133,12 +124,23 @@ async def ask(
         "edges": Instants(edges[low:high]),
     }
     async with open_cursor(connection) as cursor:
-        await cursor.execute(query, parameters, prepare=False)
+        await cursor.execute(statement(piece.source, names), parameters, prepare=False)
         row = await cursor.fetchone()
     if row is None or row[0] is None:
         return None
     ids, place, *columns = row
     return [ids, place + (low - 1), *columns]
+
+
+def statement(source: str, names: Sequence[str]) -> sql.Composed:
+    """The query for a source, which computes no other columns than those of the names."""
+    columns = [sql.SQL(COLUMNS[name] + " AS {}").format(sql.Identifier(name)) for name in names]
+    arrays = [sql.SQL("array_agg({})").format(sql.Identifier(name)) for name in names]
+    return sql.SQL(QUERIES["sums"].decode()).format(
+        source=sql.Identifier(source),
+        columns=sql.SQL(", ").join(columns),
+        arrays=sql.SQL(", ").join(arrays),
+    )
 
 
 class Totals:

@@ -156,6 +156,7 @@ FOREIGN: list[tuple[str, str, dict[str, Any] | None, str]] = [
         None,
         "metric=power&tenant_id={tenant_id}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
     ),
+    ("GET", "/live", None, "tenant_id={tenant_id}&seconds=0"),
     ("GET", "/audit", None, "tenant_id={tenant_id}"),
     ("GET", "/audit", None, "park_id={park_id}"),
     ("GET", "/audit", None, "subject={device_id}"),

@@ -237,6 +237,19 @@ def test_too_much_is_refused_with_its_number(owner: Api, monkeypatch: pytest.Mon
     assert (parameter, detail) == ("tag", "these are more than 1 devices: choose fewer")
 
 
+def test_a_sum_that_no_number_holds_is_told_so(site: Site, owner: Api) -> None:
+    site.connection.execute(
+        "INSERT INTO readings SELECT id, day, value FROM series, (VALUES "
+        "('2026-07-01Z'::timestamptz, 1.7e308), ('2026-07-02Z', 1.6e308)) AS huge (day, value) "
+        "WHERE metric = 'door'"
+    )
+    july = {"metric": ["door"], "from": "2026-07-01T00:00:00Z", "to": "2026-08-01T00:00:00Z"}
+    parameter, detail = refusal(owner, **july, by="month")
+    assert (parameter, "beyond all numbers" in detail) == ("aggregate", True)
+    [item] = ask(owner, **july, by="month", aggregate=["max", "p50"])
+    assert item["values"] == {"max": [1.7e308], "p50": [pytest.approx(1.65e308)]}
+
+
 def test_a_foreign_device_is_none_and_its_metrics_are_not_named(owner: Api) -> None:
     with pytest.raises(ApiError) as refused:
         ask(owner, device_id=["sunny-1", "other-1"], metric=["secret"])
