@@ -13,7 +13,6 @@ from registry.http.fields import DeviceId, MetricName, TimeZone
 from registry.http.problems import FieldError, UnprocessableError
 from storage.history.columns import microseconds
 from storage.history.gaps import Fill
-from storage.history.grid import Step
 from storage.history.questions import AGGREGATE_RULE, Question, TooLargeError, is_aggregate
 from storage.history.series import Part
 from storage.telemetry_queries import BEGINNING
@@ -102,13 +101,13 @@ class HistoryQuery(DeviceChoice):
         start, end = parse_time(self.start, now), parse_time(self.end, now)
         if start >= end:
             raise refusal("from", f"{self.start} is not before the end, {self.end}")
+        if end <= BEGINNING:
+            raise refusal("to", "no reading is from before 2000-01-01: take a later time")
         step = None if self.by is None else parse_step(self.by)
         aggregates = tuple(dict.fromkeys(self.aggregates)) or (("avg",) if self.by else ())
         if self.fill != "none" and not aggregates:
             raise refusal("fill", "only buckets are filled: say which with `by`")
-        within = Part(
-            microseconds(max(start, BEGINNING)), microseconds(max(end, BEGINNING.replace(day=31)))
-        )
+        within = Part(microseconds(max(start, BEGINNING)), microseconds(end))
         return Question(
             within, step, aggregates, self.fill, self.points, self.time_zone, microseconds(now)
         )
@@ -130,11 +129,6 @@ class HistoryQuery(DeviceChoice):
                 return refusal("aggregate", f"{cure}: {hint}")
         cure = f"you may see these series in {number} different times, of which at most {limit}"
         return refusal("from", f"{cure} are asked at once: take a shorter time or fewer series")
-
-
-def step_of(question: Question, query: HistoryQuery) -> Step | None:
-    """The step as it is told in the answer."""
-    return question.step if query.by else None
 
 
 def refusal(parameter: str, detail: str) -> UnprocessableError:

@@ -196,3 +196,19 @@ def test_an_id_that_is_none_and_one_stream_too_many_are_refused(
         assert status(**{"Last-Event-ID": event_id}) == 422, event_id
     monkeypatch.setattr(live, "MAX_STREAMS", 0)
     assert status() == 503
+
+
+def test_a_stream_counts_as_a_request_until_it_begins(site: Site, owner: Api) -> None:
+    labels = {"handler": "/api/v1/live", "method": "GET", "status": "200"}
+    name = "technopark_registry_request_seconds"
+
+    def sample(ending: str) -> float:
+        found = site.registry.app.state.metrics.get_sample_value(f"{name}_{ending}", labels)
+        return float(found or 0)
+
+    before = sample("count"), sample("sum")
+    started = time.monotonic()
+    list(owner.events("live", device_id=["sunny-1"], seconds=2))
+    wait_until(lambda: sample("count") > before[0], "the request to be counted")
+    assert sample("count") == before[0] + 1
+    assert sample("sum") - before[1] < time.monotonic() - started - 1

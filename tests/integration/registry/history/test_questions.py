@@ -183,6 +183,7 @@ def test_a_time_may_be_said_from_now(owner: Api, site: Site) -> None:
         ({"from": "2026-03-30T00:00:00Z"}, "from", "is not before the end"),
         ({"from": "now", "to": "-1h"}, "from", "now is not before the end, -1h"),
         ({"from": "2026-03-28T00:00:00"}, "from", "which time zone"),
+        ({"from": "1990-01-01T00:00:00Z", "to": "1999-01-01T00:00:00Z"}, "to", "before 2000"),
         ({"to": "tomorrow"}, "to", "give a time with its zone"),
         ({"metric": ["powr"]}, "metric", "there is no metric powr: there is door, power"),
         ({"metric": ["mode"]}, "metric", "is no number: read it at /devices/sunny-1/states"),
