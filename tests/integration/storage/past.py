@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -94,6 +95,7 @@ def held(
 ) -> Iterator[tuple[datetime, float, float]]:
     """How long each value of an unbroken time lasts, cut at bounds: since when, seconds, value."""
     for (ts, value), (following, _) in pairwise([*stretch, (end, 0.0)]):
-        moments = [ts, *(bound for bound in bounds if ts < bound < following), following]
+        between = bounds[bisect_right(bounds, ts) : bisect_left(bounds, following)]
+        moments = [ts, *between, following]
         for since, until in pairwise(moments):
             yield since, (until - since).total_seconds(), value

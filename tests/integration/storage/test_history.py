@@ -203,7 +203,7 @@ def same(found: dict[datetime, float], expected: dict[datetime, float]) -> bool:
 
 
 @given(asked)
-@settings(max_examples=80)
+@settings(max_examples=100)
 def test_buckets_are_those_of_the_visible_readings(history: Past, case: Any) -> None:
     scope, device, (start, end), step, zone = case
     line = history.ask(scope, device, question(start, end, step, zone, *ROLLED, *READ))
@@ -218,7 +218,7 @@ def test_buckets_are_those_of_the_visible_readings(history: Past, case: Any) -> 
 
 
 @given(asked)
-@settings(max_examples=40)
+@settings(max_examples=60)
 def test_deltas_and_means_over_time_are_those_of_each_unbroken_time(
     history: Past, case: Any
 ) -> None:

@@ -54,7 +54,7 @@ class Site:
         return self.registry.as_(self.world.tokens[who])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with (
         cloned(server, template) as url,
@@ -68,7 +68,7 @@ def site(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -
         yield Site(registry, connection, world)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def owner(site: Site) -> Api:
     """An owner of Sunny."""
     return site.as_("owner")
