@@ -19,6 +19,7 @@ from cli import (
     deletion,
     devices,
     environment,
+    history,
     holdings,
     identity,
     ingest,
@@ -81,7 +82,7 @@ organisations.user.add_typer(totp.app, name="totp")
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
-add(DATA, tail.tail, simulate.simulate, replay.replay)
+add(DATA, tail.tail, history.history, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)

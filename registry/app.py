@@ -35,6 +35,8 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.history import live
+from registry.history import routes as history
 from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
@@ -71,10 +73,10 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
-    rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
-    bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql,
+    devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
+    device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
+    provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
+    second_factor, invitations, password_resets, agreements, notices, tenant_sql,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)

@@ -867,6 +867,22 @@ class Secret(TypedDict):
     revoked_at: str | None
 
 
+class SeriesHistory(TypedDict):
+    """A series: times, and a column of the same length for each aggregate, or ``value``.
+
+    A time is that of a reading, or the beginning of a bucket. ``thinned_from`` is how many points
+    there were, where `points` left some out.
+    """
+
+    device_id: str
+    metric: str
+    unit: str | None
+    time_zone: str
+    ts: list[float] | list[str]
+    values: dict[str, list[float | None]]
+    thinned_from: int | None
+
+
 class Session(TypedDict):
     """A session. It ends after 12 hours without use, and in any case at ``expires_at``."""
 
@@ -1030,3 +1046,13 @@ class AcceptedTransfer(TypedDict):
     expires_at: str
     answered_at: str | None
     secrets: list[NewOwnersSecret]
+
+
+class History(TypedDict):
+    """The past of some series, in the order of device and metric."""
+
+    items: list[SeriesHistory]
+    start: str
+    end: str
+    by: str | None
+    fill: Literal["none", "null", "previous", "linear"]

@@ -89,9 +89,75 @@ class Operations(Http):
             ),
         )
 
-    def list_latest_of_many(self, *, device_id: Sequence[str]) -> Iterator[m.LatestOfDevice]:
-        """List the newest value of each metric of chosen devices."""
-        return cast("Iterator[m.LatestOfDevice]", self.items(path("latest"), device_id=device_id))
+    def list_latest_of_many(
+        self,
+        *,
+        device_id: Sequence[str] | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+        tag: str | None = None,
+        metric: Sequence[str] | None = None,
+    ) -> Iterator[m.LatestOfDevice]:
+        """List the newest value of each metric of devices: chosen ones, or all of a tenant or a place."""
+        return cast(
+            "Iterator[m.LatestOfDevice]",
+            self.items(
+                path("latest"),
+                device_id=device_id,
+                tenant_id=tenant_id,
+                park_id=park_id,
+                lab_id=lab_id,
+                model_id=model_id,
+                tag=tag,
+                metric=metric,
+            ),
+        )
+
+    def show_history(
+        self,
+        *,
+        device_id: Sequence[str] | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+        tag: str | None = None,
+        metric: Sequence[str],
+        from_: str | None = None,
+        to: str | None = None,
+        by: str | None = None,
+        time_zone: str | None = None,
+        aggregate: Sequence[str] | None = None,
+        fill: str | None = None,
+        points: int | None = None,
+        times: str | None = None,
+    ) -> m.History:
+        """Read the past of one or many series: readings, buckets of time, or a chart."""
+        return cast(
+            "m.History",
+            self.get(
+                path("history"),
+                **{
+                    "device_id": device_id,
+                    "tenant_id": tenant_id,
+                    "park_id": park_id,
+                    "lab_id": lab_id,
+                    "model_id": model_id,
+                    "tag": tag,
+                    "metric": metric,
+                    "from": from_,
+                    "to": to,
+                    "by": by,
+                    "time_zone": time_zone,
+                    "aggregate": aggregate,
+                    "fill": fill,
+                    "points": points,
+                    "times": times,
+                },
+            ),
+        )
 
     def create_park(self, body: m.NewPark) -> m.Park:
         """Add a park."""

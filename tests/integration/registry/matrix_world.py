@@ -121,6 +121,9 @@ def matrix(
     ):
         world = populate(connection)
         connection.execute(matrix_exchange.BEFORE.encode())
+        connection.execute(
+            "INSERT INTO series (device_id, metric, kind) SELECT id, 'power', 'number' FROM devices"
+        )
         tokens = {**world.tokens, "admin": registry.admin_token}
         tokens["former"] = token_of_former_owner(connection)
         ids: dict[Side, Ids] = {
