@@ -120,3 +120,16 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT least(now(), max(ts)) AS ts, count(*) AS series FROM latest
 ) newest;
+
+-- drop_rollups --
+SELECT drop_chunks(name::regclass, %(before)s)
+FROM unnest('{rollup_hours, rollup_days}'::text[]) AS name;
+
+-- forget_hours --
+DELETE FROM rollup_hours WHERE bucket < %(before)s;
+
+-- forget_days --
+DELETE FROM rollup_days WHERE bucket < %(before)s;
+
+-- forget_stale --
+DELETE FROM rollup_stale WHERE hour < %(before)s;

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import psycopg
 import pytest
+from psycopg import errors
 
 from storage import aggregates
 from storage.edition import Edition, edition
@@ -140,3 +141,20 @@ def test_a_database_leaves_the_community_edition_with_all_its_readings(
     migrate(connection)
     assert aggregates.is_continuous(connection)
     assert differences(connection, rows) == []
+
+
+def test_the_role_of_a_tenant_reads_its_rollups_and_no_aggregate(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    store_readings(connection, minutes(make_series(connection, 1)))
+    connection.execute("INSERT INTO sql_access (tenant_id) VALUES ('acme')")
+    refresh(database_url)
+    row = connection.execute("SELECT role FROM sql_access").fetchone()
+    assert row
+    with connection.transaction(force_rollback=True):
+        connection.execute(f"SET LOCAL ROLE {row[0]}".encode())
+        for size, buckets in (("1m", 17), ("1h", 1), ("1d", 1)):
+            query = f"SELECT count(*), sum(n) FROM {row[0]}.telemetry_{size}"
+            assert connection.execute(query.encode()).fetchone() == (buckets, 1000)
+            with pytest.raises(errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(f"SELECT FROM rollup_{size}".encode())

@@ -258,3 +258,30 @@ def test_a_question_reads_its_series_by_the_index_and_few_chunks(
         ]
         assert 0 < len(scans) <= 12, question
         assert all("series_id" in scan for scan in scans), question
+
+
+def test_a_step_that_is_ended_by_the_server_is_a_smaller_one_the_next_time() -> None:
+    job = Rollups(effort=800)
+    with pytest.raises(psycopg.errors.QueryCanceled), job.measured():
+        raise psycopg.errors.QueryCanceled
+    assert job.effort == 100
+    with job.measured():
+        pass
+    assert job.effort == 200
+
+
+def test_where_a_series_keeps_a_step_busy_an_hour_is_summed_up_at_a_time(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    async def keep() -> None:
+        connected = await psycopg.AsyncConnection.connect(database_url, row_factory=dict_row)
+        async with connected as opened:
+            job = Rollups(effort=1)
+            for _ in range(40):
+                await job.step(opened)
+                job.effort = 1
+
+    asyncio.run(keep())
+    assert watermark(connection) == datetime(2026, 1, 2, 5, tzinfo=UTC)
+    assert differences(connection, one) == []
+    assert connection.execute("SELECT n FROM rollup_days").fetchall() == [(4,)]
