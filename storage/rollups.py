@@ -81,7 +81,9 @@ class Rollups:
         if not turn["asked"]:
             await connection.execute(QUERIES["ask"])
             return True
-        return turn["settled"] and await self.fill(connection, turn)
+        if not turn["settled"]:
+            return await self.renew(connection)
+        return await self.fill(connection, turn)
 
     async def fill(self, connection: Connection, turn: Row) -> bool:
         """Sum up the hours after the watermark, of all series, and move it behind them.

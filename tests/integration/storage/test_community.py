@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.rows import dict_row
 
 from storage import aggregates
 from storage.edition import Edition, edition
 from storage.ingest import RejectedMessage, store_rejections, store_states
 from storage.migrate import migrate
+from storage.rollups import lag
+from storage.rows import Row
 from storage.writer import Readings, store_readings
 from tests.editions import on_community, refresh
 from tests.integration.storage.test_rollups import DAY, T0, differences, make_series
@@ -158,3 +162,20 @@ def test_the_role_of_a_tenant_reads_its_rollups_and_no_aggregate(
             assert connection.execute(query.encode()).fetchone() == (buckets, 1000)
             with pytest.raises(errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(f"SELECT FROM rollup_{size}".encode())
+
+
+def test_it_is_known_how_far_the_aggregates_are_behind(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    store_readings(connection, minutes(make_series(connection, 1)))
+
+    async def behind() -> Row:
+        opened = await psycopg.AsyncConnection.connect(
+            database_url, row_factory=dict_row, prepare_threshold=None
+        )
+        async with opened:
+            return await lag(opened)
+
+    assert asyncio.run(behind())["seconds"] > 20 * 365 * 86_400
+    refresh(database_url)
+    assert asyncio.run(behind()) == {"seconds": 0, "stale": 0}

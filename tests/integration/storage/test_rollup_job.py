@@ -175,6 +175,30 @@ def test_a_job_that_was_killed_between_hours_and_watermark_is_done_again(
     assert differences(connection, at(1, 23.5, 24, 30)) == []
 
 
+def test_late_hours_are_summed_up_while_somebody_is_waited_for(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    refresh(database_url)
+    store_readings(connection, at(40))
+    with writer(database_url) as slow:
+        delete(slow, 1, T0 + 30 * HOUR, T0 + 31 * HOUR)
+        assert step(database_url, 2) == [True, True]
+        delete(connection, 1, T0, T0 + HOUR)
+        refresh_without_waiting(database_url)
+        assert differences(connection, at(1, 23.5, 24, 30, 40)) == []
+    refresh(database_url)
+    assert differences(connection, at(1, 23.5, 24, 40)) == []
+
+
+def test_a_number_of_the_server_before_is_not_waited_for(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    assert step(database_url, 2) == [True, True]
+    connection.execute("UPDATE rollup_progress SET awaited = '99999999999'")
+    refresh(database_url)
+    assert differences(connection, one) == []
+
+
 def test_two_jobs_take_turns(connection: psycopg.Connection, database_url: str) -> None:
     make_series(connection, 1)
     store_readings(connection, at(0, 30))
