@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import psycopg
 
 from storage import queries
 from storage.rows import Connection, Row, every, first, only
@@ -20,6 +24,8 @@ SETTLING = timedelta(minutes=5)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # So many stale hours are summed up in one step at most.
 STALE = 2000
+# Hours times series in one step.
+MOST = 1_000_000
 # What a step should take; ingest and queries go on meanwhile.
 STEP_SECONDS = 0.5
 
@@ -71,11 +77,13 @@ class Rollups:
         if turn is None or turn["native"]:
             return False
         if turn["watermark"] == turn["frontier"]:
-            return await renew(connection) or await announce(connection, self.settling)
+            return await self.renew(connection) or await announce(connection, self.settling)
         if not turn["asked"]:
             await connection.execute(QUERIES["ask"])
             return True
-        return turn["settled"] and await self.fill(connection, turn)
+        if not turn["settled"]:
+            return await self.renew(connection)
+        return await self.fill(connection, turn)
 
     async def fill(self, connection: Connection, turn: Row) -> bool:
         """Sum up the hours after the watermark, of all series, and move it behind them.
@@ -86,12 +94,11 @@ class Rollups:
         start, end = await self.window(connection, turn)
         after = 0
         while start < end and (series := await self.next_series(connection, after, end - start)):
-            started = time.monotonic()
-            await sum_up_hours(connection, series, start, end)
-            if end == day_of(start) + DAY:
-                await sum_up_day(connection, series, start)
+            with self.measured():
+                await sum_up_hours(connection, series, start, end)
+                if end == day_of(start) + DAY:
+                    await sum_up_day(connection, series, start)
             await connection.commit()
-            self.learn(time.monotonic() - started)
             after = series[-1]
             if await first(connection, QUERIES["take_turn"], {}) is None:
                 return False
@@ -115,10 +122,31 @@ class Rollups:
         rows = await every(connection, QUERIES["next_series"], {"after": after, "limit": limit})
         return [row["id"] for row in rows]
 
-    def learn(self, seconds: float) -> None:
-        """Do more in the next step, or less."""
+    async def renew(self, connection: Connection) -> bool:
+        """Sum up stale hours anew; False where there are none."""
+        day = (await only(connection, QUERIES["oldest_stale"], {}))["day"]
+        if day is None:
+            return False
+        # All hours between the first and the last are summed up, those of a day at the most.
+        limit = max(1, min(STALE, self.effort // 24))
+        taken = await only(connection, QUERIES["take_stale"], {"day": day, "limit": limit})
+        with self.measured():
+            await sum_up_hours(connection, taken["series"], taken["start"], taken["end"])
+            await sum_up_day(connection, taken["series"], taken["start"])
+        return True
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Do more in the next step, or less; much less where this one is ended by the server."""
+        started = time.monotonic()
+        try:
+            yield
+        except psycopg.errors.QueryCanceled:
+            self.effort = max(self.effort // 8, 1)
+            raise
+        seconds = time.monotonic() - started
         if seconds < STEP_SECONDS / 2:
-            self.effort = min(self.effort * 2, 1_000_000)
+            self.effort = min(self.effort * 2, MOST)
         elif seconds > STEP_SECONDS * 2:
             self.effort = max(self.effort // 2, 1)
 
@@ -132,19 +160,6 @@ async def announce(connection: Connection, settling: timedelta) -> bool:
     """Move the frontier, if an hour more has passed."""
     cursor = await connection.execute(QUERIES["announce"], {"settling": settling})
     return cursor.rowcount > 0
-
-
-async def renew(connection: Connection) -> bool:
-    """Sum up stale hours anew; False where there are none."""
-    day = (await only(connection, QUERIES["oldest_stale"], {}))["day"]
-    if day is None:
-        return False
-    taken = await only(connection, QUERIES["take_stale"], {"day": day, "limit": STALE})
-    # None where all rows of the day were taken by the process whose turn it was before.
-    if taken["series"]:
-        await sum_up_hours(connection, taken["series"], taken["start"], taken["end"])
-        await sum_up_day(connection, taken["series"], taken["start"])
-    return True
 
 
 async def sum_up_hours(
@@ -164,3 +179,16 @@ async def sum_up_day(connection: Connection, series: list[int], moment: datetime
 async def lag(connection: Connection) -> Row:
     """How far the rollups are behind: ``seconds``, and ``stale``, hours of series to be renewed."""
     return await only(connection, QUERIES["lag"], {})
+
+
+async def forget_before(connection: Connection, moment: datetime) -> None:
+    """Take away the rollups of readings whose chunks were dropped, which no trigger tells.
+
+    With the Community edition there is nothing to do: its next refresh sees that they are gone.
+
+    Args:
+        connection: in the transaction that has dropped the chunks before.
+        moment: the end of the last dropped chunk.
+    """
+    for name in ("drop_rollups", "forget_hours", "forget_days", "forget_stale"):
+        await connection.execute(QUERIES[name], {"before": moment})

@@ -3,7 +3,9 @@
 -- take_turn --
 -- The first statement of each of its transactions. No row: another process is at it. "settled" is
 -- whether everybody who may not know the frontier has ended; what they wrote can be seen from now on.
-SELECT watermark, frontier, native, awaited IS NOT NULL AS asked,
+-- A number from the future is that of another server, from which the database was restored.
+SELECT watermark, frontier, native,
+       coalesce(awaited < pg_snapshot_xmax(pg_current_snapshot()), false) AS asked,
        coalesce(awaited <= pg_snapshot_xmin(pg_current_snapshot()), false) AS settled
 FROM rollup_progress
 FOR UPDATE SKIP LOCKED;
@@ -120,3 +122,16 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT least(now(), max(ts)) AS ts, count(*) AS series FROM latest
 ) newest;
+
+-- drop_rollups --
+SELECT drop_chunks(name::regclass, %(before)s)
+FROM unnest('{rollup_hours, rollup_days}'::text[]) AS name;
+
+-- forget_hours --
+DELETE FROM rollup_hours WHERE bucket < %(before)s;
+
+-- forget_days --
+DELETE FROM rollup_days WHERE bucket < %(before)s;
+
+-- forget_stale --
+DELETE FROM rollup_stale WHERE hour < %(before)s;

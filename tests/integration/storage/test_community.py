@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
 import pytest
+from psycopg import errors
+from psycopg.rows import dict_row
 
 from storage import aggregates
 from storage.edition import Edition, edition
 from storage.ingest import RejectedMessage, store_rejections, store_states
 from storage.migrate import migrate
+from storage.rollups import lag
+from storage.rows import Row
 from storage.writer import Readings, store_readings
 from tests.editions import on_community, refresh
 from tests.integration.storage.test_rollups import DAY, T0, differences, make_series
@@ -140,3 +145,37 @@ def test_a_database_leaves_the_community_edition_with_all_its_readings(
     migrate(connection)
     assert aggregates.is_continuous(connection)
     assert differences(connection, rows) == []
+
+
+def test_the_role_of_a_tenant_reads_its_rollups_and_no_aggregate(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    store_readings(connection, minutes(make_series(connection, 1)))
+    connection.execute("INSERT INTO sql_access (tenant_id) VALUES ('acme')")
+    refresh(database_url)
+    row = connection.execute("SELECT role FROM sql_access").fetchone()
+    assert row
+    with connection.transaction(force_rollback=True):
+        connection.execute(f"SET LOCAL ROLE {row[0]}".encode())
+        for size, buckets in (("1m", 17), ("1h", 1), ("1d", 1)):
+            query = f"SELECT count(*), sum(n) FROM {row[0]}.telemetry_{size}"
+            assert connection.execute(query.encode()).fetchone() == (buckets, 1000)
+            with pytest.raises(errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(f"SELECT FROM rollup_{size}".encode())
+
+
+def test_it_is_known_how_far_the_aggregates_are_behind(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    store_readings(connection, minutes(make_series(connection, 1)))
+
+    async def behind() -> Row:
+        opened = await psycopg.AsyncConnection.connect(
+            database_url, row_factory=dict_row, prepare_threshold=None
+        )
+        async with opened:
+            return await lag(opened)
+
+    assert asyncio.run(behind())["seconds"] > 20 * 365 * 86_400
+    refresh(database_url)
+    assert asyncio.run(behind()) == {"seconds": 0, "stale": 0}

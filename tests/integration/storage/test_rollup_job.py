@@ -175,6 +175,30 @@ def test_a_job_that_was_killed_between_hours_and_watermark_is_done_again(
     assert differences(connection, at(1, 23.5, 24, 30)) == []
 
 
+def test_late_hours_are_summed_up_while_somebody_is_waited_for(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    refresh(database_url)
+    store_readings(connection, at(40))
+    with writer(database_url) as slow:
+        delete(slow, 1, T0 + 30 * HOUR, T0 + 31 * HOUR)
+        assert step(database_url, 2) == [True, True]
+        delete(connection, 1, T0, T0 + HOUR)
+        refresh_without_waiting(database_url)
+        assert differences(connection, at(1, 23.5, 24, 30, 40)) == []
+    refresh(database_url)
+    assert differences(connection, at(1, 23.5, 24, 40)) == []
+
+
+def test_a_number_of_the_server_before_is_not_waited_for(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    assert step(database_url, 2) == [True, True]
+    connection.execute("UPDATE rollup_progress SET awaited = '99999999999'")
+    refresh(database_url)
+    assert differences(connection, one) == []
+
+
 def test_two_jobs_take_turns(connection: psycopg.Connection, database_url: str) -> None:
     make_series(connection, 1)
     store_readings(connection, at(0, 30))
@@ -258,3 +282,30 @@ def test_a_question_reads_its_series_by_the_index_and_few_chunks(
         ]
         assert 0 < len(scans) <= 12, question
         assert all("series_id" in scan for scan in scans), question
+
+
+def test_a_step_that_is_ended_by_the_server_is_a_smaller_one_the_next_time() -> None:
+    job = Rollups(effort=800)
+    with pytest.raises(psycopg.errors.QueryCanceled), job.measured():
+        raise psycopg.errors.QueryCanceled
+    assert job.effort == 100
+    with job.measured():
+        pass
+    assert job.effort == 200
+
+
+def test_where_a_series_keeps_a_step_busy_an_hour_is_summed_up_at_a_time(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    async def keep() -> None:
+        connected = await psycopg.AsyncConnection.connect(database_url, row_factory=dict_row)
+        async with connected as opened:
+            job = Rollups(effort=1)
+            for _ in range(40):
+                await job.step(opened)
+                job.effort = 1
+
+    asyncio.run(keep())
+    assert watermark(connection) == datetime(2026, 1, 2, 5, tzinfo=UTC)
+    assert differences(connection, one) == []
+    assert connection.execute("SELECT n FROM rollup_days").fetchall() == [(4,)]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import numpy as np
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from storage.ingest import resolve_series
+from storage.rollups import forget_before
 from storage.writer import Readings, store_readings
 from tests.editions import both_editions, refresh
 from tests.integration.conftest import register
@@ -144,6 +149,30 @@ def test_a_value_that_is_corrected_by_hand_is_corrected_in_the_rollups(
     connection.execute("UPDATE readings SET value = 5")
     refresh(database_url)
     assert differences(connection, Readings(rows.series, rows.ts, np.full(len(rows), 5.0))) == []
+
+
+@both_editions
+def test_what_was_dropped_with_its_chunks_is_gone_from_the_rollups(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    series = make_series(connection, 2)
+    rows = random_readings(np.random.default_rng(4), series, 300)
+    store_readings(connection, rows)
+    refresh(database_url)
+    end = datetime(2026, 1, 2, tzinfo=UTC)
+
+    async def drop() -> None:
+        opened = await psycopg.AsyncConnection.connect(
+            database_url, row_factory=dict_row, prepare_threshold=None
+        )
+        async with opened:
+            await opened.execute("SELECT drop_chunks('readings', %s)", [end])
+            await forget_before(opened, end)
+
+    asyncio.run(drop())
+    refresh(database_url)
+    left = rows.at(np.flatnonzero(rows.ts >= T0 + DAY))
+    assert differences(connection, left) == []
 
 
 # A tenant that holds the device from half past 10 on the first day until the end of the second.
