@@ -82,7 +82,7 @@ class HistoryQuery(DeviceChoice):
     )
     fill: Fill = Field("none", description="what stands in buckets without readings")
     points: int | None = Field(
-        None, ge=3, le=MAX_POINTS, description="of each series at most, for a chart"
+        None, ge=10, le=MAX_POINTS, description="of each series at most, for a chart"
     )
     format: Literal["json", "csv"] | None = Field(
         None, description="default: as the header Accept says, else json"

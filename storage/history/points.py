@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from tsdownsample import MinMaxLTTBDownsampler
+from tsdownsample import MinMaxDownsampler
 
 from storage.history.columns import Times, Values
 from storage.history.grid import DAY, HOUR, MINUTE, SECOND
@@ -19,7 +19,7 @@ LENGTHS = (
 )
 
 
-DOWNSAMPLER = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]  # the library's own
+DOWNSAMPLER = MinMaxDownsampler()  # type: ignore[no-untyped-call]  # the library's own
 
 
 def length_for(span: int, points: int) -> int:
@@ -29,23 +29,20 @@ def length_for(span: int, points: int) -> int:
 
 
 def chosen(ts: Times, values: Values, points: int) -> NDArray[np.intp]:
-    """Which of the points to draw: peaks stay, as do the first and the last.
-
-    MinMaxLTTB (Van Der Donckt et al., 2023): least and greatest of each stretch of time, and of
-    those the ones that make the largest triangles (Steinarsson, 2013).
+    """Which of the points to draw: the first, the last, and the extremes of each stretch of time.
 
     Args:
         ts: (n,), in order.
         values: (n,), without NaN.
-        points: how many, at least 3.
+        points: how many at most, at least 6.
 
     Returns:
         Indices, in order.
     """
     if len(ts) <= points:
         return np.arange(len(ts))
-    picked: NDArray[np.uint64] = DOWNSAMPLER.downsample(ts, values, n_out=points)
-    return picked.astype(np.intp)
+    extremes = DOWNSAMPLER.downsample(ts, values, n_out=(points - 2) // 2 * 2)
+    return np.union1d(extremes, [0, len(ts) - 1]).astype(np.intp)
 
 
 def outline(

@@ -58,6 +58,9 @@ class Past:
     readings: list[list[Reading]]
     slots: list[list[Span]]
 
+    def __repr__(self) -> str:
+        return "Past()"  # else it would fill the report of a failure
+
     def ask(self, scope: Scope, device: int, question: Question) -> Line:
         """The answer for one device's series."""
 
@@ -168,10 +171,15 @@ def add_device(
 
 
 def question(
-    start: datetime, end: datetime, step: grid.Step | None, zone: str, *names: str
+    start: datetime,
+    end: datetime,
+    step: grid.Step | None,
+    zone: str,
+    *names: str,
+    points: int | None = None,
 ) -> Question:
     within = Part(microseconds(start), microseconds(end))
-    return Question(within, step, names, "none", None, zone, microseconds(NOW))
+    return Question(within, step, names, "none", points, zone, microseconds(NOW))
 
 
 # Ends of ranges: anywhere, and on the bounds of minutes, hours and days.
@@ -240,3 +248,26 @@ def test_deltas_and_means_over_time_are_those_of_each_unbroken_time(
             area[bucket] += value * seconds
             time[bucket] += seconds
     assert same(table(line, "twa"), {ts: area[ts] / time[ts] for ts in area})
+
+
+@given(asked, st.sampled_from([None, 10, 21, 500]))
+@settings(max_examples=60)
+def test_readings_and_charts_are_of_what_is_visible(
+    history: Past, case: Any, points: int | None
+) -> None:
+    scope, device, (start, end), _, zone = case
+    line = history.ask(scope, device, question(start, end, None, zone, points=points))
+    spans = history.seen(scope, device, start, end)
+    visible = [each for part in past.within(history.readings[device], spans) for each in part]
+    shown = list(zip(map(moment, line.ts.tolist()), line.values["value"].tolist(), strict=True))
+    if points is None:
+        assert shown == visible
+        return
+    assert len(shown) <= points
+    assert [ts for ts, _ in shown] == sorted({ts for ts, _ in shown})
+    values = [value for _, value in visible]
+    assert {value for _, value in shown} <= set(values)
+    if values:
+        assert min(values) == min(value for _, value in shown)
+        assert max(values) == max(value for _, value in shown)
+    assert (line.thinned_from or len(shown)) == len(visible)

@@ -127,7 +127,7 @@ def test_points_that_are_drawn_have_the_peaks_and_the_ends() -> None:
     values = np.sin(ts / 1e7)
     values[54_321], values[77_777] = 9, -9
     drawn = points.chosen(ts, values, 300)
-    assert len(drawn) == 300
+    assert 290 < len(drawn) <= 300
     assert {0, 54_321, 77_777, 99_999} <= set(drawn.tolist())
     assert (np.diff(drawn) > 0).all()
 

@@ -212,3 +212,26 @@ def test_a_stream_counts_as_a_request_until_it_begins(site: Site, owner: Api) ->
     wait_until(lambda: sample("count") > before[0], "the request to be counted")
     assert sample("count") == before[0] + 1
     assert sample("sum") - before[1] < time.monotonic() - started - 0.5
+
+
+def test_who_goes_away_is_not_counted_any_more(site: Site) -> None:
+    url = f"{site.registry.url}/api/v1/live?device_id=sunny-1"
+    headers = {"Authorization": f"Bearer {site.world.tokens['owner']}"}
+    with httpx.stream("GET", url, headers=headers, trust_env=False) as stream:
+        lines = stream.iter_lines()
+        assert next(lines)
+        assert live.STREAMS.open == 1
+    wait_until(lambda: live.STREAMS.open == 0, "the end of the stream", 5)
+
+
+def test_a_stream_outlives_a_database_that_is_away(site: Site, owner: Api) -> None:
+    token = owner.post("tokens", {"name": "to be revoked"})
+    with watching(site.registry.as_(token["token"]), metric=["power"], seconds=15) as watch:
+        wait_until(lambda: watch.readings, "the newest value")
+        site.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'technopark-registry' AND datname = current_database()"
+        )
+        store(site, (later(0), 46))
+        wait_until(lambda: watch.readings[-1]["value"] == 46, "what came since")
+        owner.delete(f"tokens/{token['id']}")

@@ -125,7 +125,8 @@ def test_aggregates_for_a_chart_have_a_step_that_people_know(owner: Api) -> None
 
 def test_buckets_are_thinned_together(owner: Api) -> None:
     [item] = ask(owner, by="1m", points=20, aggregate=["max", "count"])
-    assert len(item["ts"]) == len(item["values"]["max"]) == len(item["values"]["count"]) == 20
+    assert len(item["ts"]) == len(item["values"]["max"]) == len(item["values"]["count"])
+    assert 15 < len(item["ts"]) <= 20
     assert item["thinned_from"] == 2880
 
 
@@ -198,7 +199,7 @@ def test_a_time_may_be_said_from_now(owner: Api, site: Site) -> None:
         ({"by": "hour", "to": "2999-01-01T00:00:00Z"}, "by", "buckets, and at most 1,000,000"),
         ({"fill": "linear"}, "fill", "say which with `by`"),
         ({"fill": "zero", "by": "day"}, "fill", "'none', 'null', 'previous' or 'linear'"),
-        ({"points": 2}, "points", "greater than or equal to 3"),
+        ({"points": 9}, "points", "greater than or equal to 10"),
         ({"points": 10_001}, "points", "less than or equal to 10000"),
         ({"device_id": None}, "device_id", "name a device, or a tenant"),
         ({"device_id": ["sunny-1"] * 101}, "device_id", "at most 100"),

@@ -157,6 +157,7 @@ def test_a_tenant_makes_nothing_and_locks_nothing(sunny: Tenant) -> None:
         "SELECT lo_from_bytea(0, 'x')",
         "SELECT pg_logical_emit_message(false, 'x', 'x')",
         "SELECT * FROM public.sight('sunny-1', true, '{}', '{}')",
+        "SELECT * FROM public.sights('{sunny-1}', true, '{}', '{}')",
         "SET temp_file_limit = -1",
         "SET ROLE technopark",
         "COPY telemetry TO PROGRAM 'cat'",
