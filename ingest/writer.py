@@ -147,12 +147,12 @@ class Writer:
         rows = batch.readings()
         started = time.monotonic()
         with connection.transaction():
-            readings = store_readings(connection, rows)
+            stored = store_readings(connection, rows)
             states = store_states(connection, batch.states)
             self.store_news(connection, batch)
             store_rejections(connection, batch.rejections)
         self.metrics.commit.observe(time.monotonic() - started)
-        self.count(batch, len(rows), readings, states)
+        self.count(batch, len(rows), len(stored), states)
         self.note_heard(connection, batch)
 
     def learn(self, connection: psycopg.Connection, batch: Batch) -> None:

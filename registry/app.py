@@ -28,6 +28,7 @@ from registry import (
     readings,
     rejections,
     replay,
+    retention,
     telemetry,
     tenants,
 )
@@ -59,6 +60,7 @@ from registry.periodic import repeat
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
 from storage.agreements import warn
+from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -71,7 +73,7 @@ ROUTERS = (
     devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql,
+    password_resets, agreements, notices, tenant_sql, retention,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -79,6 +81,9 @@ VISITED = (tokens, invitations, password_resets)
 WARN_SECONDS = 600.0
 # How often it is looked for queries of tenants that run too long.
 LONG_QUERY_SECONDS = 10.0
+
+# How often it is looked for data that may go.
+RETENTION_SECONDS = 600.0
 
 log = structlog.get_logger()
 
@@ -187,6 +192,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, warn),
+                repeat(pool, RETENTION_SECONDS, let_go),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
             ):
                 yield

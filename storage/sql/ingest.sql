@@ -15,13 +15,20 @@ ON CONFLICT DO NOTHING
 -- find_series --
 SELECT s.device_id, s.metric, s.id, m.model_id AS model, m.kind, m.unit, m.minimum, m.maximum,
        m.out_of_range, d.values_per_second AS device_rate, d.tenant_id,
-       t.values_per_second AS tenant_rate
+       t.values_per_second AS tenant_rate, keep.kept
 FROM series s
 JOIN unnest(%(devices)s::text[], %(metrics)s::text[]) AS wanted (device, metric)
   ON s.device_id = wanted.device AND s.metric = wanted.metric
 JOIN devices d ON d.id = s.device_id
 JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = s.metric
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array((extract(epoch FROM lower(part.t)) * 1000000)::bigint,
+                                       (extract(epoch FROM upper(part.t)) * 1000000)::bigint,
+                                       p.days)) AS kept
+    FROM retention_parts p CROSS JOIN unnest(p.during) AS part (t)
+    WHERE p.device_id = d.id AND p.days IS NOT NULL
+) keep ON EXISTS (SELECT FROM retentions)
 
 -- store_states --
 -- Of two states with one key the first counts; the newest of each series is noted beside it.
