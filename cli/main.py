@@ -28,6 +28,7 @@ from cli import (
     provisioning,
     rejections,
     replay,
+    retention,
     simulate,
     sql_access,
     tail,
@@ -81,6 +82,7 @@ organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
 add(DATA, tail.tail, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
+app.add_typer(retention.app, name="retention", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 

@@ -298,7 +298,8 @@ class Batch:
     def arrivals(self) -> NDArray[np.int64]:
         """(n,) µs since 1970: when each single reading came."""
         came = np.array([message.arrival for message in self.senders], np.int64)
-        return np.repeat(came, np.diff(np.array(self.ends, np.int64), prepend=0))
+        ends = np.array([0, *self.ends], np.int64)
+        return np.repeat(came, ends[1:] - ends[:-1])
 
     def sender(self, index: int) -> Message:
         """The message of a single reading."""

@@ -135,7 +135,8 @@ class Rules:
             self.is_expired(int(rows.series[i]), int(rows.ts[i]), int(rows.delay[i]))
             for i in suspects
         ]
-        return suspects[np.array(found, bool)]
+        expired: NDArray[np.intp] = suspects[np.array(found, bool)]
+        return expired
 
     def is_expired(self, number: int, ts: int, delay: int) -> bool:
         """Whether a value that came so many µs after its time is not kept any more."""

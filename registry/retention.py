@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from registry.access import Administrator, Database, Person, SignedIn
 from registry.http.fields import Answer, Body, DeviceId, Slug, example
@@ -34,14 +34,14 @@ KEPT: dict[str, Any] = {
 
 
 class Place(Body):
-    """Of what: of a device, of a model, of a tenant's devices of a model, of a tenant, or of all."""
+    """Of what: a device, a model, a tenant's devices of a model, a tenant, or all."""
 
     tenant_id: Slug | None = None
     model_id: Slug | None = None
     device_id: DeviceId | None = None
 
 
-class NewSetting(Place):
+class NewRetention(Place):
     """How many days data are kept; null: as the next more general setting says.
 
     ``longest_days`` goes with the platform's own setting: nothing is kept longer, whatever the
@@ -53,8 +53,8 @@ class NewSetting(Place):
     longest_days: Days | None = None
 
 
-class Setting(Answer):
-    """How many days data are kept, of the device, model or tenant, or where none is named of all."""
+class Retention(Answer):
+    """How many days data are kept: of the device, model or tenant, or of all."""
 
     model_config = example(
         id=3, tenant_id="sunny", model_id=None, device_id=None, days=90, longest_days=None
@@ -67,7 +67,7 @@ class Setting(Answer):
     longest_days: int | None
 
 
-class Kept(Answer):
+class KeptTime(Answer):
     """How long the data of a device are kept while a tenant holds it, and by which setting.
 
     What is older than ``kept_from`` goes; null: nothing. ``data_from`` is the time of the oldest
@@ -87,10 +87,10 @@ class DeviceRetention(Answer):
 
     model_config = example(device_id="sunny-roof-1", items=[KEPT])
     device_id: str
-    items: list[Kept]
+    items: list[KeptTime]
 
 
-class DryRun(Place):
+class RetentionDryRun(Place):
     """What would go: now, or with ``days`` if that were set."""
 
     model_config = example(tenant_id="sunny", days=30)
@@ -99,7 +99,7 @@ class DryRun(Place):
     cursor: str | None = Field(None, max_length=500, description="`next` of the page before")
 
 
-class Chunk(Answer):
+class RetentionChunk(Answer):
     """Data of all devices of some days, which would go in one piece. ``end`` is left out."""
 
     table: Literal["readings", "states", "flags", "rejections"]
@@ -109,7 +109,7 @@ class Chunk(Answer):
     bytes: int
 
 
-class Due(Answer):
+class RetentionDue(Answer):
     """How many rows of a device would go, in a chunk or one by one; bytes are about so many.
 
     The tenant is the one that held the device at their time.
@@ -124,7 +124,7 @@ class Due(Answer):
     bytes: int
 
 
-class Plan(Answer):
+class RetentionPlan(Answer):
     """What would go; chunks are for administrators, on the first page.
 
     Rows of a chunk are gone with it: those of ``devices`` count them again.
@@ -153,12 +153,12 @@ class Plan(Answer):
         ],
         next=None,
     )
-    chunks: list[Chunk]
-    devices: list[Due]
+    chunks: list[RetentionChunk]
+    devices: list[RetentionDue]
     next: str | None
 
 
-class Step(Answer):
+class RetentionStep(Answer):
     """What a step has let go, and whether it was the last; busy: somebody else is at work."""
 
     model_config = example(chunks=0, rows=20_000, done=False, busy=False)
@@ -220,7 +220,7 @@ def shown(row: Row) -> Row:
     return {**row, "days": row["days"] or "forever"}
 
 
-@router.get("/retention", response_model=Page[Setting])
+@router.get("/retention", response_model=Page[Retention])
 async def list_retention(
     query: Annotated[PageQuery, Query()], connection: Database, person: SignedIn
 ) -> Row:
@@ -230,8 +230,8 @@ async def list_retention(
     return query.page([shown(row) for row in rows], by_id)
 
 
-@router.put("/retention", response_model=Setting)
-async def set_retention(body: NewSetting, connection: Database, person: SignedIn) -> Row:
+@router.put("/retention", response_model=Retention)
+async def set_retention(body: NewRetention, connection: Database, person: SignedIn) -> Row:
     """Set how many days data are kept. What is older goes soon, and nothing brings it back.
 
     The most specific setting counts: of the device, of the tenant's devices of the model, of the
@@ -244,8 +244,8 @@ async def set_retention(body: NewSetting, connection: Database, person: SignedIn
     return await apply(connection, {**ids, "days": body.days, "longest_days": body.longest_days})
 
 
-@router.post("/retention/dry-run", response_model=Plan)
-async def try_retention(body: DryRun, connection: Database, person: SignedIn) -> Row:
+@router.post("/retention/dry-run", response_model=RetentionPlan)
+async def try_retention(body: RetentionDryRun, connection: Database, person: SignedIn) -> Row:
     """Tell what would go now, or if ``days`` were set; nothing is changed."""
     ids = await place_of(body, connection, person)
     after = key(body.cursor, tuple[str, str], {"pointer": "#/cursor"}) if body.cursor else None
@@ -264,7 +264,7 @@ async def try_retention(body: DryRun, connection: Database, person: SignedIn) ->
     return {"chunks": chunks, "devices": page, "next": more}
 
 
-@router.post("/retention/step", response_model=Step)
+@router.post("/retention/step", response_model=RetentionStep)
 async def continue_retention(connection: Database, _: Administrator) -> Row:
     """Let go a part of what may go; call it again until it is done.
 

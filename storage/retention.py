@@ -65,7 +65,7 @@ async def droppable(connection: Connection, limit: int) -> list[Row]:
     """The chunks that may go whole, the oldest first.
 
     Returns:
-        ``table, chunk, start, end, rows, bytes``; of large ones the rows are the planner's estimate.
+        ``table, chunk, start, end, rows, bytes``; the rows of large ones are estimated.
     """
     chunks = await every(connection, QUERIES["chunks"], {"limit": limit})
     for chunk in chunks:
@@ -93,11 +93,11 @@ async def due_of_devices(
     place = {"tenant_id": tenant_id, "model_id": model_id, "device_id": device_id}
     device, tenant = after or (None, None)
     page = {"after_device": device, "after_tenant": tenant, "limit": limit}
-    devices = await every(connection, QUERIES["devices"], {**place, **page})
+    found = await every(connection, QUERIES["devices"], {**place, **page})
     sizes = {row["table"]: row["bytes"] for row in await every(connection, QUERIES["sizes"], {})}
-    for device in devices:
-        device["bytes"] = round(sum(device[kind] * (sizes[kind] or 0) for kind in KINDS))
-    return devices
+    for due in found:
+        due["bytes"] = round(sum(due[kind] * (sizes[kind] or 0) for kind in KINDS))
+    return found
 
 
 async def step(connection: Connection) -> Row:

@@ -372,6 +372,20 @@ class Joining(TypedDict):
     token: str
 
 
+class KeptTime(TypedDict):
+    """How long the data of a device are kept while a tenant holds it, and by which setting.
+
+    What is older than ``kept_from`` goes; null: nothing. ``data_from`` is the time of the oldest
+    that is there; null: nothing is.
+    """
+
+    tenant_id: str
+    days: int | None
+    level: Literal["device", "model", "tenant", "platform"] | None
+    kept_from: str | None
+    data_from: str | None
+
+
 class Key(TypedDict):
     """A key, which is itself not shown any more; ``made`` counts its devices."""
 
@@ -614,6 +628,20 @@ class NewPark(TypedDict):
     longitude: NotRequired[float | None]
 
 
+class NewRetention(TypedDict):
+    """How many days data are kept; null: as the next more general setting says.
+
+    ``longest_days`` goes with the platform's own setting: nothing is kept longer, whatever the
+    others say.
+    """
+
+    tenant_id: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    device_id: NotRequired[str | None]
+    days: int | Literal["forever"] | None
+    longest_days: NotRequired[int | None]
+
+
 class NewSecret(TypedDict):
     """How long the secrets that the device has by now stay valid beside the new one."""
 
@@ -815,6 +843,7 @@ Replay = TypedDict(
                 "wrong-kind",
                 "wrong-unit",
                 "quota",
+                "older-than-retention",
                 "refused-by-storage",
             ]
             | None
@@ -840,6 +869,73 @@ class Replayed(TypedDict):
     not_kept: int
     remaining: int
     next: str | None
+
+
+class Retention(TypedDict):
+    """How many days data are kept: of the device, model or tenant, or of all."""
+
+    id: int | None
+    tenant_id: str | None
+    model_id: str | None
+    device_id: str | None
+    days: int | Literal["forever"] | None
+    longest_days: int | None
+
+
+class RetentionChunk(TypedDict):
+    """Data of all devices of some days, which would go in one piece. ``end`` is left out."""
+
+    table: Literal["readings", "states", "flags", "rejections"]
+    start: str
+    end: str
+    rows: int
+    bytes: int
+
+
+class RetentionDryRun(TypedDict):
+    """What would go: now, or with ``days`` if that were set."""
+
+    tenant_id: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    device_id: NotRequired[str | None]
+    days: NotRequired[int | Literal["forever"] | None]
+    limit: NotRequired[int]
+    cursor: NotRequired[str | None]
+
+
+class RetentionDue(TypedDict):
+    """How many rows of a device would go, in a chunk or one by one; bytes are about so many.
+
+    The tenant is the one that held the device at their time.
+    """
+
+    device_id: str
+    tenant_id: str
+    readings: int
+    states: int
+    flags: int
+    rejections: int
+    bytes: int
+
+
+class RetentionPlan(TypedDict):
+    """What would go; chunks are for administrators, on the first page.
+
+    Rows of a chunk are gone with it: those of ``devices`` count them again.
+    """
+
+    chunks: list[RetentionChunk]
+    devices: list[RetentionDue]
+    next: str | None
+
+
+class RetentionStep(TypedDict):
+    """What a step has let go, and whether it was the last; busy: somebody else is at work."""
+
+    chunks: int
+    rows: int
+    done: bool
+    busy: bool
 
 
 class Secret(TypedDict):
@@ -1014,3 +1110,10 @@ class AcceptedTransfer(TypedDict):
     expires_at: str
     answered_at: str | None
     secrets: list[NewOwnersSecret]
+
+
+class DeviceRetention(TypedDict):
+    """How long the data of a device are kept: for each tenant that holds, or held, a time of it."""
+
+    device_id: str
+    items: list[KeptTime]

@@ -113,7 +113,7 @@ def run(registry: RunningRegistry) -> dict[str, int]:
 def days_left(connection: psycopg.Connection, device: str, table: str = "readings") -> list[int]:
     """How many days ago there is something of the device."""
     rows = connection.execute(
-        f"SELECT ts FROM {table} JOIN series s ON s.id = series_id WHERE device_id = %s "  # type: ignore[arg-type]
+        f"SELECT ts FROM {table} JOIN series s ON s.id = series_id WHERE device_id = %s "
         "ORDER BY ts DESC",
         [device],
     ).fetchall()
@@ -211,12 +211,12 @@ def test_rows_go_where_others_keep_theirs_in_the_same_chunk(
 ) -> None:
     monkeypatch.setattr(deletions, "PORTION", 5)
     for device in ("sunny-1", "other-1", "guest-1"):
-        measure(connection, device, range(0, 20))
+        measure(connection, device, range(20))
     keep(registry.as_(world.tokens["owner"]), 10, tenant_id="sunny")
     keep(registry.admin, 15, device_id="guest-1")
     went = run(registry)
     assert went["chunks"] == 0
-    assert days_left(connection, "sunny-1") == list(range(0, 10 + (datetime.now(UTC) < NOON)))
+    assert days_left(connection, "sunny-1") == list(range(10 + (datetime.now(UTC) < NOON)))
     for table in ("readings", "states", "flags"):
         assert len(days_left(connection, "sunny-1", table)) == len(days_left(connection, "sunny-1"))
         assert days_left(connection, "other-1", table) == list(range(20))
@@ -229,7 +229,7 @@ def test_rows_go_where_others_keep_theirs_in_the_same_chunk(
 def test_a_slots_data_are_kept_as_its_tenant_says_and_not_as_the_owner(
     registry: RunningRegistry, world: World, connection: psycopg.Connection
 ) -> None:
-    measure(connection, "sunny-1", range(0, 20))
+    measure(connection, "sunny-1", range(20))
     connection.execute(
         "INSERT INTO bookings (device_id, tenant_id, during) "
         "VALUES ('sunny-1', 'other', tstzrange(%s, %s))",
@@ -272,7 +272,7 @@ def test_a_dry_run_tells_what_then_goes_and_changes_nothing(
 ) -> None:
     owner = registry.as_(world.tokens["owner"])
     for device in ("sunny-1", "other-1"):
-        measure(connection, device, range(0, 20))
+        measure(connection, device, range(20))
     plan = owner.post("retention/dry-run", {"tenant_id": "sunny", "days": 10})
     assert plan["chunks"] == []
     (due,) = plan["devices"]
@@ -304,7 +304,7 @@ def test_one_worker_at_a_time_and_an_interrupted_one_is_taken_up_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deletions, "PORTION", 4)
-    measure(connection, "sunny-1", range(0, 20))
+    measure(connection, "sunny-1", range(20))
     keep(registry.as_(world.tokens["owner"]), 10, tenant_id="sunny")
     with psycopg.connect(database_url) as other:
         other.execute("SELECT pg_advisory_xact_lock(hashtext('technopark retention'))")
@@ -321,7 +321,7 @@ def test_one_worker_at_a_time_and_an_interrupted_one_is_taken_up_again(
 def test_what_waited_long_on_its_way_goes_the_next_time(
     registry: RunningRegistry, world: World, connection: psycopg.Connection
 ) -> None:
-    series = measure(connection, "sunny-1", range(0, 20))
+    series = measure(connection, "sunny-1", range(20))
     keep(registry.as_(world.tokens["owner"]), 10, tenant_id="sunny")
     run(registry)
     connection.execute("INSERT INTO readings VALUES (%s, %s, 1)", [series, ago(13)])
@@ -337,7 +337,7 @@ def test_what_waited_long_on_its_way_goes_the_next_time(
 def test_the_platform_does_it_by_itself(
     registry: RunningRegistry, world: World, connection: psycopg.Connection
 ) -> None:
-    measure(connection, "sunny-1", range(0, 20))
+    measure(connection, "sunny-1", range(20))
     keep(registry.as_(world.tokens["owner"]), 10, tenant_id="sunny")
     registry.stop()
     registry.start()

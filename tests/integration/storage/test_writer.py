@@ -51,7 +51,9 @@ def test_what_is_there_already_is_stored_once_and_counted(
 ) -> None:
     x, y = series
     store_readings(connection, readings((x, T0, 1.0), (y, T0, 2.0)))
-    assert len(store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0)))) == 1
+    assert (
+        len(store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0)))) == 1
+    )
     assert stored(connection) == [(x, T0, 1.0), (x, T0 + 1, 3.0), (y, T0, 2.0)]
 
 
