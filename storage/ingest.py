@@ -221,6 +221,7 @@ def note_statuses(connection: psycopg.Connection, statuses: Iterable[Status]) ->
         devices, ts, online = (list(column) for column in zip(*sorted(each), strict=True))
         parameters = {"devices": devices, "ts": ts, "online": online}
         connection.execute(QUERIES["note_statuses"], parameters)
+        connection.execute(QUERIES["note_status_changes"], parameters)
 
 
 def in_turns(statuses: Iterable[Status]) -> Iterator[list[Status]]:

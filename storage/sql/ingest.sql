@@ -101,6 +101,20 @@ SET online = excluded.online, status_at = excluded.status_at,
         THEN excluded.online_changed_at ELSE device_activity.online_changed_at END
 WHERE device_activity.status_at IS NULL OR device_activity.status_at < excluded.status_at
 
+-- note_status_changes --
+-- A status that says what the one before said changes nothing: the broker repeats the last ones
+-- whenever ingest comes back.
+INSERT INTO device_statuses (device_id, ts, online)
+SELECT device, at, online
+FROM unnest(%(devices)s::text[], %(ts)s::bigint[], %(online)s::bool[]) AS new (device, ts, online),
+     LATERAL (SELECT to_timestamp(0) + ts * interval '1 microsecond' AS at) arrival
+WHERE online IS DISTINCT FROM (
+    SELECT s.online FROM device_statuses s
+    WHERE s.device_id = device AND s.ts <= at
+    ORDER BY s.ts DESC LIMIT 1)
+ORDER BY device
+ON CONFLICT DO NOTHING
+
 -- note_activity --
 INSERT INTO device_activity (device_id, last_seen)
 SELECT d.id, to_timestamp(0) + heard.ts * interval '1 microsecond'
