@@ -6,6 +6,8 @@ one by one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,7 +107,7 @@ class Rules:
             return rows, NOTHING
         flagging = self._flagging[series]
         flag = np.where(flagging, above.astype(np.int8) - below.astype(np.int8), 0)
-        flagged = Readings(series, rows.ts, value, flag.astype(np.int8)) if flag.any() else rows
+        flagged = replace(rows, flag=flag.astype(np.int8)) if flag.any() else rows
         return flagged, breaking[~flagging[breaking]]
 
     def judge(self, rows: Readings) -> tuple[Readings, NDArray[np.intp], NDArray[np.intp]]:

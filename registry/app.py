@@ -57,6 +57,7 @@ from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
+from registry.quality import routes as quality
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
 from storage.agreements import warn
@@ -74,6 +75,7 @@ ROUTERS = (
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
     password_resets, agreements, notices, tenant_sql, retention,
+    quality,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
