@@ -57,6 +57,7 @@ from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
+from registry.quality import certificates
 from registry.quality import routes as quality
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
@@ -75,7 +76,7 @@ ROUTERS = (
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
     password_resets, agreements, notices, tenant_sql, retention,
-    quality,
+    quality, certificates,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -123,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.include_router(certificates.well_known)
     app.mount(PAGE, StaticFiles(packages=[("registry.identity", "link")], html=True))
     return app
 

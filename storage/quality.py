@@ -7,22 +7,17 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg.types.multirange import TimestamptzMultirange
 
 from storage import queries
 from storage.arrivals import FIRST_LATE
 from storage.rows import Connection, Row, Scope, every, first, only, planned
-from storage.writer import HEADER, POSTGRES_EPOCH_US
+from storage.writer import POSTGRES_EPOCH_US
 
 QUERIES = queries.load("registry_quality")
 # More pauses of a series are not looked at: it is no series with gaps then, but an irregular one.
 MOST_GAPS = 100_000
-# A row of a binary COPY of time and number, and of the series' digest.
-COPIED = np.dtype(
-    [("fields", ">i2"), ("ts_size", ">i4"), ("ts", ">i8"), ("value_size", ">i4"), ("value", ">f8")]
-)
-HASHED = np.dtype([("ts", ">i8"), ("value", ">f8")])
+PACKED = np.dtype([("ts", ">i8"), ("value", ">f8")])
 # Devices of a report are asked for in portions, so that no statement takes long.
 PORTION = 100
 
@@ -152,31 +147,22 @@ async def report(
 async def digest(
     connection: Connection, series_id: int, times: Sequence[tuple[datetime, datetime]]
 ) -> tuple[int, str]:
-    """How many readings a series has in some times, and the SHA-256 of them in the order of time.
+    """How many readings a series has, and the SHA-256 of them in the order of time.
 
     Each reading is 16 bytes: its time in µs since 1970 as a signed integer, its value as IEEE 754,
     both of 64 bits and big-endian.
+
+    Args:
+        connection: where.
+        series_id: of the series.
+        times: in order; each is held in memory at once, so a day of it is enough.
     """
     sha256, readings = hashlib.sha256(), 0
     for start, end in times:
         place = {"series": series_id, "start": start, "end": end}
-        left = b""
-        async with connection.cursor().copy(QUERIES["readings"], place) as stream:
-            skipped = False
-            async for data in stream:
-                left += data
-                if not skipped and len(left) >= len(HEADER):
-                    left, skipped = left[len(HEADER) :], True
-                whole = len(left) // COPIED.itemsize if skipped else 0
-                rows = np.frombuffer(left, COPIED, whole)
-                left = left[whole * COPIED.itemsize :]
-                sha256.update(hashed(rows["ts"] + POSTGRES_EPOCH_US, rows["value"]))
-                readings += whole
+        packed = (await only(connection, QUERIES["packed"], place))["readings"] or b""
+        rows = np.frombuffer(packed, PACKED).copy()
+        rows["ts"] += POSTGRES_EPOCH_US
+        sha256.update(rows.tobytes())
+        readings += len(rows)
     return readings, sha256.hexdigest()
-
-
-def hashed(ts: NDArray[np.int64], value: NDArray[np.float64]) -> bytes:
-    """The bytes of readings that go into a series' digest."""
-    rows = np.empty(len(ts), HASHED)
-    rows["ts"], rows["value"] = ts, value
-    return rows.tobytes()

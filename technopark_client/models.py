@@ -85,6 +85,14 @@ Booking = TypedDict(
 )
 
 
+class CertificateKey(TypedDict):
+    """The public key by which certificates are verified."""
+
+    key_id: str
+    algorithm: str
+    public_key: str
+
+
 class Change(TypedDict):
     """What was done to a thing: all of it before or after, or what was changed of it.
 
@@ -202,6 +210,15 @@ class DeviceCount(TypedDict):
 
     device_id: str
     count: int
+
+
+class DeviceDay(TypedDict):
+    """A device on a day: which share of it it was up, and the readings of all its series."""
+
+    day: str
+    uptime: float | None
+    received: int
+    expected: int | None
 
 
 class Enrolment(TypedDict):
@@ -759,6 +776,55 @@ class ProvisionedDevice(TypedDict):
     secret: str
 
 
+QualityGap = TypedDict(
+    "QualityGap",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+    },
+)
+
+
+class QualityGaps(TypedDict):
+    """How many gaps there are and how long they are together; ``items``: the longest hundred."""
+
+    count: int
+    total_seconds: float
+    longest: QualityGap | None
+    items: list[QualityGap]
+
+
+class QualityLine(TypedDict):
+    """A device in a report. ``completeness`` is null where no model says how often it sends."""
+
+    device_id: str
+    name: str
+    tenant_id: str
+    model_id: str | None
+    lab_id: str | None
+    expected: int | None
+    received: int
+    completeness: float | None
+    late_share: float | None
+    duplicates: int
+    out_of_range_share: float | None
+    rejected: int
+    last_seen: str | None
+    online: bool | None
+
+
+QualityReport = TypedDict(
+    "QualityReport",
+    {
+        "from": str,
+        "to": str,
+        "devices": int,
+        "items": list[QualityLine],
+    },
+)
+
+
 class Reading(TypedDict):
     """A number at a time; the flag tells that it is outside the range that the model gives."""
 
@@ -790,6 +856,13 @@ class Refused(TypedDict):
 
     reason: str
     detail: str
+
+
+class RejectedCount(TypedDict):
+    """How many messages, or parts of them, were not stored for a reason."""
+
+    reason: str
+    count: int
 
 
 class Rejection(TypedDict):
@@ -946,6 +1019,37 @@ class Secret(TypedDict):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+
+
+class SeriesDay(TypedDict):
+    """The readings of a series on a day."""
+
+    day: str
+    received: int
+    expected: int | None
+
+
+class SeriesQuality(TypedDict):
+    """The figures of a series; what depends on an interval that nobody gives is null.
+
+    ``late``, ``duplicates`` and the clock's offset are of the whole days that the time touches.
+    """
+
+    metric: str
+    unit: str | None
+    interval_seconds: float | None
+    expected: int | None
+    received: int
+    completeness: float | None
+    late: int
+    late_share: float | None
+    duplicates: int
+    out_of_range: int
+    out_of_range_share: float | None
+    offset_median_seconds: float | None
+    offset_p95_seconds: float | None
+    gaps: QualityGaps
+    days: list[SeriesDay]
 
 
 class Session(TypedDict):
@@ -1110,6 +1214,22 @@ class AcceptedTransfer(TypedDict):
     expires_at: str
     answered_at: str | None
     secrets: list[NewOwnersSecret]
+
+
+DeviceQuality = TypedDict(
+    "DeviceQuality",
+    {
+        "device_id": str,
+        "from": str,
+        "to": str,
+        "time_zone": str,
+        "uptime": float | None,
+        "by_status": bool,
+        "days": list[DeviceDay],
+        "series": list[SeriesQuality],
+        "rejections": list[RejectedCount] | None,
+    },
+)
 
 
 class DeviceRetention(TypedDict):

@@ -609,6 +609,48 @@ class Operations(Http):
         """Show how long the device's data are kept, and from when on there are any."""
         return cast("m.DeviceRetention", self.get(path("devices", device_id, "retention")))
 
+    def show_quality(
+        self,
+        device_id: str,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        metric: Sequence[str] | None = None,
+    ) -> m.DeviceQuality:
+        """Show the data quality of a device: what was to come and what came, gaps, delays, uptime."""
+        return cast(
+            "m.DeviceQuality",
+            self.get(
+                path("devices", device_id, "quality"), **{"from": from_, "to": to, "metric": metric}
+            ),
+        )
+
+    def report_quality(
+        self,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+    ) -> m.QualityReport:
+        """Report the data quality of devices in service that you may see, the worst first."""
+        return cast(
+            "m.QualityReport",
+            self.get(
+                path("quality"),
+                **{
+                    "from": from_,
+                    "to": to,
+                    "tenant_id": tenant_id,
+                    "park_id": park_id,
+                    "lab_id": lab_id,
+                    "model_id": model_id,
+                },
+            ),
+        )
+
     def create_token_by_password(self, body: m.SignInToken) -> m.IssuedToken:
         """Make a token with e-mail address and password. It is shown in this answer only."""
         return cast("m.IssuedToken", self.post(path("tokens", "sign-in"), body))

@@ -233,6 +233,7 @@ async def delays(connection: Connection, asked: Asked, row: Row) -> Row:
     late = sum(counts[FIRST_LATE:])
     return {
         "late": late,
+        "timed": sum(counts),
         "late_share": share(late, sum(counts)),
         "duplicates": duplicates,
         "offset_median_seconds": quantile(counts, 0.5),

@@ -170,9 +170,8 @@ WHERE d.id = ANY(%(devices)s)
 GROUP BY d.id, y.last_seen, y.online
 ORDER BY d.id;
 
--- readings --
-COPY (
-    SELECT ts, value FROM readings
-    WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-    ORDER BY ts
-) TO STDOUT (FORMAT binary);
+-- packed --
+-- The readings of a time, 16 bytes each: PostgreSQL's own time, and the value.
+SELECT string_agg(timestamptz_send(ts) || float8send(value), '' ORDER BY ts) AS readings
+FROM readings
+WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s;
