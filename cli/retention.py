@@ -28,10 +28,9 @@ PAUSE_SECONDS = 0.2
 OfTenant = Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")]
 OfModel = Annotated[str | None, typer.Option("--model", help="Of devices of this model.")]
 OfDevice = Annotated[str | None, typer.Option("--device", help="Of this device.")]
-Days = Annotated[
-    str | None,
-    typer.Option(help="A number, `forever`, or `inherit` for what the more general setting says."),
-]
+NUMBER_OF_DAYS = typer.Option(
+    "--days", help="A number, `forever`, or `inherit` for what the more general setting says."
+)
 
 
 @app.command()
@@ -53,7 +52,7 @@ def show(
 
 @app.command("set")
 def set_(
-    days: Days,
+    days: Annotated[str, NUMBER_OF_DAYS],
     tenant: OfTenant = None,
     model: OfModel = None,
     device: OfDevice = None,
@@ -74,7 +73,7 @@ def set_(
             tell(pages(api, {**place, "days": typed(days)}))
             typer.confirm("What is older goes, and nothing brings it back. Go on?", abort=True)
         body = {**place, **asking.given(longest_days=longest), "days": typed(days)}
-        asking.show(api.put("retention", body), as_json=False)
+        asking.show(api.post("retention", body), as_json=False)
 
 
 @app.command("dry-run")
@@ -82,7 +81,7 @@ def dry_run(
     tenant: OfTenant = None,
     model: OfModel = None,
     device: OfDevice = None,
-    days: Days = None,
+    days: Annotated[str | None, NUMBER_OF_DAYS] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what would go now, or if another number of days were set; nothing is changed.

@@ -230,7 +230,7 @@ async def list_retention(
     return query.page([shown(row) for row in rows], by_id)
 
 
-@router.put("/retention", response_model=Retention)
+@router.post("/retention", response_model=Retention)
 async def set_retention(body: NewRetention, connection: Database, person: SignedIn) -> Row:
     """Set how many days data are kept. What is older goes soon, and nothing brings it back.
 

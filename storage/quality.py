@@ -88,9 +88,8 @@ async def arrivals(
 ) -> list[Row]:
     """``day, class, readings`` of the days that are seen whole."""
     days = {"zone": zone, "first_day": first_day, "last_day": last_day}
-    return await every(
-        connection, QUERIES["arrivals"], {"series": series["id"], "seen": series["seen"], **days}
-    )
+    when = {"seen": series["seen"], "during": series["during"]}
+    return await every(connection, QUERIES["arrivals"], {"series": series["id"], **when, **days})
 
 
 async def statuses(

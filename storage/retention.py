@@ -141,8 +141,11 @@ async def empty_devices(connection: Connection) -> tuple[int, bool]:
         await connection.execute(QUERIES["note_emptied"], part)
     if parts:
         return deleted, True
-    strangers = await connection.execute(QUERIES["forget_strangers"], {"rows": deletions.PORTION})
-    return strangers.rowcount, strangers.rowcount == deletions.PORTION
+    for name in ("forget_statuses", "forget_strangers"):
+        deleted = (await connection.execute(QUERIES[name], {"rows": deletions.PORTION})).rowcount
+        if deleted:
+            return deleted, True
+    return 0, False
 
 
 async def mend_latest(

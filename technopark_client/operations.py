@@ -593,7 +593,7 @@ class Operations(Http):
 
     def set_retention(self, body: m.NewRetention) -> m.Retention:
         """Set how many days data are kept. What is older goes soon, and nothing brings it back."""
-        return cast("m.Retention", self.put(path("retention"), body))
+        return cast("m.Retention", self.post(path("retention"), body))
 
     def try_retention(self, body: m.RetentionDryRun) -> m.RetentionPlan:
         """Tell what would go now, or if ``days`` were set; nothing is changed."""

@@ -29,8 +29,8 @@ WIDTH = 210 - 2 * MARGIN
 CHART_HEIGHT = 26.0
 # Of a table, in mm; they add up to WIDTH.
 COLUMNS = {
-    "metric": 31, "interval": 16, "expected": 20, "received": 20, "complete": 19, "late": 15,
-    "duplicates": 17, "offset": 22, "gap": 18,
+    "metric": 33, "interval": 15, "expected": 18, "received": 18, "complete": 17, "late": 14,
+    "duplicates": 16, "offset": 28, "gap": 19,
 }  # fmt: skip
 # So many reasons and gaps are listed.
 LISTED = 6
@@ -43,8 +43,9 @@ class Page(FPDF):
         super().__init__(format="A4")
         self.statement = statement
         self.words = WORDS[language_of(statement)]
-        self.set_margins(MARGIN, 38, MARGIN)
-        self.set_auto_page_break(auto=True, margin=20)
+        self.c_margin = 0
+        self.set_margins(MARGIN, 35, MARGIN)
+        self.set_auto_page_break(auto=True, margin=17)
         self.set_title(plain(f"{self.words['title']}: {statement['device']['id']}"))
         self.set_author(plain(statement["issuer"]))
         self.set_creation_date(datetime.fromisoformat(statement["issued_at"]))
@@ -64,7 +65,7 @@ class Page(FPDF):
         self.set_xy(MARGIN + WIDTH * 0.5, 9.5)
         number = self.statement["number"]
         self.cell(WIDTH * 0.5, 5, f"No. {number}", align="R")
-        self.set_y(38)
+        self.set_y(35)
 
     def footer(self) -> None:
         """The number of the page."""
@@ -77,7 +78,7 @@ class Page(FPDF):
 
     def heading(self, text: str) -> None:
         """The title of a section."""
-        self.ln(4)
+        self.ln(3.2)
         self.set_text_color(*BRAND)
         self.set_font(FONT, "B", 11)
         self.cell(WIDTH, 6, plain(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -128,10 +129,10 @@ def facts(page: Page) -> None:
     for name, value in rows:
         page.set_font(FONT, "", 9)
         page.set_text_color(*GREY)
-        page.cell(30, 5.4, plain(name))
+        page.cell(30, 5.2, plain(name))
         page.set_text_color(*INK)
         page.set_font(FONT, "B" if name == words["device"] else "", 9.5)
-        page.multi_cell(WIDTH - 30, 5.4, plain(value), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        page.multi_cell(WIDTH - 30, 5.2, plain(value), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
 def tiles(page: Page) -> None:
@@ -279,7 +280,7 @@ def delays(page: Page, series: Row) -> str:
     """Median and 95th percentile."""
     if series["offset_median_seconds"] is None:
         return "-"
-    return f"{series['offset_median_seconds']:.2g} / {span(page, series['offset_p95_seconds'])}"
+    return " / ".join(span(page, series[f"offset_{name}_seconds"]) for name in ("median", "p95"))
 
 
 def shortened(metric: str, unit: str | None) -> str:

@@ -60,15 +60,17 @@ SELECT count(*) AS readings FROM flags
 WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s;
 
 -- arrivals --
--- By class, of the days that are asked for and that the asker sees whole.
+-- By class, of the days that are asked for, of which something is kept, and that the asker sees whole.
 SELECT a.day, a.class, a.readings
 FROM arrivals a
 CROSS JOIN LATERAL (
-    SELECT a.day::timestamp AT TIME ZONE %(zone)s AS start,
-           least((a.day + 1)::timestamp AT TIME ZONE %(zone)s, now()) AS "end"
+    SELECT b.start, greatest(b.start, least(b."end", now())) AS "end"
+    FROM (SELECT a.day::timestamp AT TIME ZONE %(zone)s AS start,
+                 (a.day + 1)::timestamp AT TIME ZONE %(zone)s AS "end") b
 ) d
 WHERE a.series_id = %(series)s AND a.day BETWEEN %(first_day)s AND %(last_day)s
-  AND %(seen)s::tstzmultirange @> tstzrange(d.start, greatest(d.start, d."end"));
+  AND %(during)s::tstzmultirange && tstzrange(d.start, d."end")
+  AND %(seen)s::tstzmultirange @> tstzrange(d.start, d."end");
 
 -- statuses --
 -- The changes within a time, and the last before.

@@ -211,6 +211,19 @@ WHERE l.series_id = ANY(%(series)s) AND l.ts <@ %(during)s
   AND NOT EXISTS (SELECT FROM readings r WHERE r.series_id = l.series_id AND r.ts = l.ts)
   AND NOT EXISTS (SELECT FROM states r WHERE r.series_id = l.series_id AND r.ts = l.ts);
 
+-- forget_statuses --
+-- But for the last of them, which tells how it was when the time began that is kept.
+DELETE FROM device_statuses s
+USING (
+    SELECT old.device_id, old.ts
+    FROM retention_due d
+    JOIN device_statuses old ON old.device_id = d.device_id AND old.ts <@ d.due
+    WHERE EXISTS (SELECT FROM device_statuses newer
+                  WHERE newer.device_id = old.device_id AND newer.ts > old.ts AND newer.ts <@ d.due)
+    LIMIT %(rows)s
+) gone
+WHERE s.device_id = gone.device_id AND s.ts = gone.ts;
+
 -- forget_strangers --
 -- Rejections of devices that the registry does not know go by the platform's own row.
 DELETE FROM rejections r

@@ -21,6 +21,7 @@ from tests.integration.registry.conftest import (
 from tests.parts import free_port, wait_until
 
 FORGET = """
+    SELECT pg_advisory_xact_lock(hashtext('technopark retention'));
     TRUNCATE readings, states, flags, rejections, retentions, retention_done, bookings;
     DELETE FROM series;
     UPDATE devices SET model_id = NULL;
@@ -97,7 +98,7 @@ def measure(connection: psycopg.Connection, device: str, days: range, metric: st
 
 
 def keep(api: Api, days: int | str | None, **place: object) -> Any:
-    return api.put("retention", {"days": days, **place})
+    return api.post("retention", {"days": days, **place})
 
 
 def run(registry: RunningRegistry) -> dict[str, int]:
@@ -181,7 +182,7 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_field(
     registry: RunningRegistry, world: World, body: dict[str, object], field: str
 ) -> None:
     with pytest.raises(ApiError, match=field) as refused:
-        registry.as_(world.tokens["owner"]).put("retention", body)
+        registry.as_(world.tokens["owner"]).post("retention", body)
     assert refused.value.status == 422
 
 
@@ -191,6 +192,10 @@ def test_whole_chunks_are_dropped_where_everybody_lets_them_go(
     for device in ("sunny-1", "other-1"):
         measure(connection, device, range(26, 40))
     reject(connection, ago(30.5), device="nobody-knows")
+    connection.execute(
+        "INSERT INTO device_statuses SELECT 'sunny-1', t, true FROM unnest(%s) AS t",
+        [[ago(day) for day in (1, 33, 35, 37)]],
+    )
     before = chunks(connection)
     keep(registry.admin, 30)
     went = run(registry)
@@ -200,6 +205,8 @@ def test_whole_chunks_are_dropped_where_everybody_lets_them_go(
         assert max(days_left(connection, device)) in (29, 30)
         # A chunk of these is a week: it goes when its last day may.
         assert 29 <= max(days_left(connection, device, "states")) <= 37
+    kept = connection.execute("SELECT ts FROM device_statuses ORDER BY ts DESC").fetchall()
+    assert kept == [(ago(1),), (ago(33),)]
     assert run(registry) == {"chunks": 0, "rows": 0}
 
 
