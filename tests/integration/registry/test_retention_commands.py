@@ -50,6 +50,9 @@ def test_the_commands_tell_what_would_go_set_it_and_let_it_go(
     shown = call("show", "sunny-1").output
     assert "tenant" in shown
     assert "UTC" in shown
+    device = CliRunner().invoke(app, ["device", "show", "sunny-1"]).output
+    assert "sunny: 5 days, from " in device
+    assert "there are data since " in device
     assert call("set", "--days", "7", "--yes").exit_code == 0
     assert "chunks and" in call("run").output
     assert "nothing goes" in call("dry-run", "--device", "sunny-1").output
