@@ -151,11 +151,12 @@ def show(device: Device, as_json: AsJson = False) -> None:
 
 def kept_line(kept: Mapping[str, Json]) -> str:
     """How long the data of a tenant's time are kept, in words, and from when on there are any."""
-    days = (
-        f"{kept['days']} days, from {asking.moment(kept['kept_from'])} on" if kept["days"] else ""
-    )
-    there = f"there are data since {asking.moment(kept['data_from'])}" if kept["data_from"] else ""
-    return f"{kept['tenant_id']}: {days or 'for ever'}; {there or 'there are no data yet'}"
+    days, there = "for ever", "there are no data yet"
+    if kept["days"]:
+        days = f"{kept['days']} days, from {asking.moment(kept['kept_from'])} on"
+    if kept["data_from"]:
+        there = f"there are data since {asking.moment(kept['data_from'])}"
+    return f"{kept['tenant_id']}: {days}; {there}"
 
 
 def secret_line(secret: Mapping[str, Json]) -> str:

@@ -184,7 +184,7 @@ async def data_digest(
     return {"sha256": hashlib.sha256(lines.encode()).hexdigest(), "series": found}
 
 
-@well_known.get("/technopark-certificate-key", response_model=CertificateKey)
+@well_known.get("/technopark-certificate-key", response_model=CertificateKey, responses={404: {}})
 async def show_certificate_key(request: Request) -> Row:
     """Show the public key by which this platform's certificates are verified."""
     key = key_of(request)
