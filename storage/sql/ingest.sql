@@ -27,8 +27,8 @@ LEFT JOIN LATERAL (
                                        (extract(epoch FROM upper(part.t)) * 1000000)::bigint,
                                        p.days)) AS kept
     FROM retention_parts p CROSS JOIN unnest(p.during) AS part (t)
-    WHERE p.device_id = d.id AND p.days IS NOT NULL
-) keep ON EXISTS (SELECT FROM retentions)
+    WHERE p.device_id = d.id AND p.days IS NOT NULL AND EXISTS (SELECT FROM retentions)
+) keep ON true
 
 -- store_states --
 -- Of two states with one key the first counts; the newest of each series is noted beside it.
