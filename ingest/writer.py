@@ -195,10 +195,16 @@ class Writer:
     def write_arrivals(self, connection: psycopg.Connection, *, now: bool = False) -> None:
         """Write how late readings of batches before came, if it is time, and forget it.
 
-        By itself, and what fails is kept: so a batch that is tried again counts once.
+        By itself, and what fails is kept: so a batch that is tried again counts once. What the
+        database refuses for ever is given up: it must not cost the batch that comes after it.
         """
         if self._arrivals and (now or time.monotonic() >= self._arrivals_due):
-            self._arrivals.write(connection)
+            try:
+                self._arrivals.write(connection)
+            except psycopg.Error as error:
+                if not is_permanent(error):
+                    raise
+                log.error("it is not noted how late readings came", sqlstate=error.sqlstate)
             self._arrivals_due = time.monotonic() + ARRIVALS_SECONDS
             self._arrivals.clear()
 

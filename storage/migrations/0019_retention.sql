@@ -50,12 +50,14 @@ GROUP BY device_id;
 -- From when on data are kept of whatever device and tenant: chunks that end before go whole.
 -- NULL: of some, for ever. What devices sent that nobody registered goes by the platform's row.
 CREATE FUNCTION retention_floor() RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN bool_or(days IS NULL) THEN NULL
-           ELSE now() - make_interval(days => max(days)) END
+    SELECT CASE WHEN bool_and(kept_from IS NOT NULL) THEN min(kept_from) END
     FROM (
-        SELECT days FROM retention_parts
+        -- greatest passes over NULL: an open beginning, or a time whose data are kept for ever.
+        SELECT greatest(lower(range_merge(during)), now() - make_interval(days => days)) AS kept_from
+        FROM retention_parts
+        WHERE NOT isempty(during)
         UNION ALL
-        SELECT least(p.days, p.longest_days)
+        SELECT now() - make_interval(days => least(p.days, p.longest_days))
         FROM (VALUES (1)) AS one (row)
         LEFT JOIN retentions p ON num_nonnulls(p.tenant_id, p.model_id, p.device_id) = 0
     ) every

@@ -91,6 +91,18 @@ def test_counts_of_two_writers_add_up(
     assert list(counted(connection).values()) == [2]
 
 
+def test_counts_that_the_database_refuses_cost_no_reading(
+    writer: Writer, connection: psycopg.Connection
+) -> None:
+    connection.execute("INSERT INTO parks (id, name, time_zone) VALUES ('jkt', 'P', 'Not/There')")
+    register(connection, "dev-a")
+    connection.execute("UPDATE tenants SET park_id = 'jkt'")
+    for n in range(3):
+        store(writer, (T0_MS + n, 1.2))
+    assert connection.execute("SELECT count(*) FROM readings").fetchall() == [(6,)]
+    assert connection.execute("SELECT FROM rejections").fetchall() == []
+
+
 def test_a_status_is_kept_where_it_changes(writer: Writer, connection: psycopg.Connection) -> None:
     register(connection, "dev-a")
     batch = Batch(writer.known)

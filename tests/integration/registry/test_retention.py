@@ -24,7 +24,9 @@ FORGET = """
     SELECT pg_advisory_xact_lock(hashtext('technopark retention'));
     TRUNCATE readings, states, flags, rejections, retentions, retention_done, bookings;
     DELETE FROM series;
-    UPDATE devices SET model_id = NULL;
+    UPDATE devices SET tenant_id = split_part(id, '-', 1), model_id = NULL;
+    DELETE FROM device_owners;
+    INSERT INTO device_owners SELECT id, tenant_id, '(,)' FROM devices;
 """
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 
@@ -198,6 +200,14 @@ def test_whole_chunks_are_dropped_where_everybody_lets_them_go(
     )
     before = chunks(connection)
     keep(registry.admin, 30)
+    # Who keeps everything, but has nothing of before, holds up nothing.
+    keep(registry.as_(world.tokens["stranger"]), "forever", tenant_id="other")
+    connection.execute("UPDATE devices SET tenant_id = 'sunny' WHERE id = 'other-1'")
+    connection.execute("UPDATE device_owners SET tenant_id = 'sunny' WHERE device_id = 'other-1'")
+    connection.execute(
+        "INSERT INTO bookings (device_id, tenant_id, during) "
+        "VALUES ('other-1', 'other', tstzrange(now(), now() + INTERVAL '1 day'))"
+    )
     went = run(registry)
     assert went["chunks"] == before - chunks(connection) > 8
     assert rejections_left(connection, "nobody-knows") == 0
