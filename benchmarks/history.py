@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec
 from urllib.parse import urlencode
 
 import numpy as np
@@ -38,9 +40,10 @@ from benchmarks.vehicles import VEHICLES
 from stack.runtime import Runtime
 from storage.rollups import Rollups
 from storage.rows import Connection
-from storage.writer import copy
 from storage.writer import QUERIES as WRITER
+from storage.writer import copy
 
+P = ParamSpec("P")
 TIMES = 7
 END_MS = END_US // 1000
 DAY_MS = DAY_US // 1000
@@ -142,8 +145,9 @@ def run(programs: Runtime, home: Path, url: str) -> Table:
     with psycopg.connect(url, autocommit=True) as connection:
         loaded = load(connection)
         token = person(connection, "tenant-owner", tenant=TENANT)
-    summing = timed(lambda: asyncio.run(sum_up(url)))
+    summing = timed(asyncio.run, sum_up(url))
     with psycopg.connect(url, autocommit=True) as connection:
+        ask = partial(fetch, connection)
         connection.execute("VACUUM ANALYZE")
         sizes = size_of(connection)
         folder = home / "broker-history"
@@ -152,23 +156,19 @@ def run(programs: Runtime, home: Path, url: str) -> Table:
             running_registry(broker, folder, url) as port,
             opened(port, token) as get,
         ):
-            rows = [
-                (each.name, best(lambda: get(each.path)), best(lambda: fetch(connection, each.plain)))
-                for each in QUESTIONS
-            ]
-        vehicles = [
-            (name, best(lambda: fetch(connection, ours)), best(lambda: fetch(connection, plain)))
-            for name, ours, plain in VEHICLES
-        ]
-        unsummed = best(lambda: fetch(connection, WITHOUT))
+            rows = [(each.name, best(get, each.path), best(ask, each.plain)) for each in QUESTIONS]
+        vehicles = [(name, best(ask, ours), best(ask, plain)) for name, ours, plain in VEHICLES]
+        unsummed = best(ask, WITHOUT)
     return table(rows, vehicles, unsummed, loaded, summing, sizes)
 
 
+MONTH_AGO_S = (END_US - 30 * DAY_US) // 1_000_000
 # What `hours_30d` would be without rollups.
 WITHOUT = f"""
 SELECT time_bucket('1 hour', ts) AS bucket, avg(value) FROM readings
 WHERE series_id = (SELECT id FROM series WHERE device_id = 'rig-1' AND metric = 'torque')
-  AND ts >= to_timestamp({(END_US - 30 * DAY_US) // 1_000_000}) AND ts < to_timestamp({END_US // 1_000_000})
+  AND ts >= to_timestamp({MONTH_AGO_S})
+  AND ts < to_timestamp({END_US // 1_000_000})
 GROUP BY bucket ORDER BY bucket
 """
 
@@ -190,8 +190,8 @@ def load(connection: psycopg.Connection) -> Loaded:
     count, ours, plain = 0, 0.0, 0.0
     for _, rows in days(series):
         count += len(rows)
-        ours += timed(lambda: store(connection, rows))
-        plain += timed(lambda: copy_plain(connection, rows, entity, key))
+        ours += timed(store, connection, rows)
+        plain += timed(copy_plain, connection, rows, entity, key)
     for statement in NEWEST:
         connection.execute(statement.encode())
     return Loaded(count, ours, plain)
@@ -252,17 +252,17 @@ def fetch(connection: psycopg.Connection, query: str) -> None:
         raise AssertionError(f"no rows: {query}")
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> float:
     """Seconds that it takes."""
     started = time.perf_counter()
-    work()
+    work(*given, **named)
     return time.perf_counter() - started
 
 
-def best(work: Callable[[], None]) -> float:
-    """Milliseconds, the median of some; the first ones plan and warm up."""
-    first = timed(work)
-    times = [timed(work) for _ in range(TIMES if first < 5 else 2)]
+def best(ask: Callable[[str], None], question: str) -> float:
+    """Milliseconds, the median of some; the first one plans and warms up."""
+    first = timed(ask, question)
+    times = [timed(ask, question) for _ in range(TIMES if first < 5 else 2)]
     return statistics.median(times) * 1000
 
 
@@ -287,22 +287,22 @@ def table(
     ratios = [plain / ours for _, ours, plain in [*rows, *vehicles]]
     for question, (_, ours, _) in zip(QUESTIONS, rows, strict=True):
         result.figures[question.figure] = ours
+    each = {name: size / loaded.readings for name, size in sizes.items()}
     result.figures |= {
         "without_rollups_ms": unsummed,
         "readings": loaded.readings,
         "load_per_s": round(loaded.readings / loaded.ours),
-        "bytes_per_reading": sizes["readings"] / loaded.readings,
-        "bytes_of_rollups": sizes["rollups"] / loaded.readings,
-        "bytes_plain": sizes["plain"] / loaded.readings,
+        "bytes_per_reading": each["readings"],
+        "bytes_of_rollups": each["rollups"],
+        "bytes_plain": each["plain"],
         "vs_plain": statistics.median(ratios),
     }
     result.limits["without_rollups_ms"] = 1000
     result.notes = [
         "ours through the API, with HTTP and JSON, the other in SQL alone; the vehicles in SQL both",
-        f"loaded by COPY in {loaded.ours:.0f} s, the other layout in {loaded.plain:.0f} s; summed up "
-        f"in {summing:.0f} s",
-        "bytes of a reading on disk, with indexes: "
-        f"{sizes['readings'] / loaded.readings:.0f}, rollups {sizes['rollups'] / loaded.readings:.1f}"
-        f" more; the other layout {sizes['plain'] / loaded.readings:.0f}",
+        f"loaded by COPY in {loaded.ours:.0f} s, the other layout in {loaded.plain:.0f} s; summed "
+        f"up in {summing:.0f} s",
+        f"bytes of a reading on disk, with indexes: {each['readings']:.0f}, rollups "
+        f"{each['rollups']:.1f} more; the other layout {each['plain']:.0f}",
     ]
     return result

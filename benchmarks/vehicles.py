@@ -79,7 +79,9 @@ def driving(seconds: int) -> tuple[str, str]:
 
 
 HOURS = "SELECT who, count(*) FROM {} AS d GROUP BY who HAVING count(*) > "
-ACTIVE = "SELECT avg(hours) FROM (SELECT who, count(*) / 6.0 / 30 AS hours FROM {} AS d GROUP BY who) h"
+ACTIVE = (
+    "SELECT avg(hours) FROM (SELECT who, count(*) / 6.0 / 30 AS hours FROM {} AS d GROUP BY who) h"
+)
 BREAKS = (
     "SELECT who, count(*) FILTER (WHERE broken AND NOT was) FROM ("
     "SELECT who, value > 0.5 AS broken, lag(value > 0.5) OVER (PARTITION BY who ORDER BY bucket) "

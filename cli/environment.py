@@ -33,6 +33,7 @@ SECRETS: Mapping[str, str] = {
     "INGEST_PASSWORD": "the broker's user _ingest",
     "REGISTRY_PASSWORD": "the broker's user _registry",
     "IDENTITY_KEY": "encrypts the secrets of authenticator apps, which are lost with it",
+    "CERTIFICATE_KEY": "makes the key that signs certificates; with another they verify no more",
     "GRAFANA_DB_PASSWORD": "PostgreSQL's role technopark_grafana, which reads for Grafana",
     "GRAFANA_ADMIN_PASSWORD": "Grafana's user admin",
 }

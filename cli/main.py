@@ -14,6 +14,7 @@ from cli import (
     audit,
     bookings,
     bulk,
+    certificates,
     claims,
     dashboards,
     deletion,
@@ -27,8 +28,10 @@ from cli import (
     organisations,
     platform,
     provisioning,
+    quality,
     rejections,
     replay,
+    retention,
     simulate,
     sql_access,
     tail,
@@ -84,6 +87,9 @@ organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
 add(DATA, tail.tail, history.history, simulate.simulate, replay.replay)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
+app.add_typer(retention.app, name="retention", rich_help_panel=DATA)
+app.add_typer(quality.app, name="quality", rich_help_panel=DATA)
+app.add_typer(certificates.app, name="certificate", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 

@@ -28,6 +28,7 @@ from registry import (
     readings,
     rejections,
     replay,
+    retention,
     rollups,
     telemetry,
     tenants,
@@ -62,8 +63,11 @@ from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
+from registry.quality import certificates
+from registry.quality import routes as quality
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
+from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -76,7 +80,8 @@ ROUTERS = (
     devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
     device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
     provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
-    second_factor, invitations, password_resets, agreements, notices, tenant_sql,
+    second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
+    quality, certificates,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -84,6 +89,9 @@ VISITED = (tokens, invitations, password_resets)
 WARN_SECONDS = 600.0
 # How often it is looked for queries of tenants that run too long.
 LONG_QUERY_SECONDS = 10.0
+
+# How often it is looked for data that may go.
+RETENTION_SECONDS = 600.0
 
 log = structlog.get_logger()
 
@@ -123,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.include_router(certificates.well_known)
     app.mount(PAGE, StaticFiles(packages=[("registry.identity", "link")], html=True))
     return app
 
@@ -198,6 +207,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
+                repeat(pool, RETENTION_SECONDS, let_go),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
                 *([postman.run()] if settings.smtp_host else []),
                 repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),

@@ -181,14 +181,15 @@ async def lag(connection: Connection) -> Row:
     return await only(connection, QUERIES["lag"], {})
 
 
-async def forget_before(connection: Connection, moment: datetime) -> None:
-    """Take away the rollups of readings whose chunks were dropped, which no trigger tells.
+async def forget(connection: Connection, start: datetime, end: datetime) -> None:
+    """Take away the rollups of a chunk of readings that was dropped, which no trigger tells.
 
     With the Community edition there is nothing to do: its next refresh sees that they are gone.
 
     Args:
-        connection: in the transaction that has dropped the chunks before.
-        moment: the end of the last dropped chunk.
+        connection: in the transaction that has dropped the chunk before.
+        start: of the chunk, which holds whole days in UTC.
+        end: of the chunk.
     """
-    for name in ("drop_rollups", "forget_hours", "forget_days", "forget_stale"):
-        await connection.execute(QUERIES[name], {"before": moment})
+    for name in ("forget_hours", "forget_days", "forget_stale"):
+        await connection.execute(QUERIES[name], {"start": start, "end": end})

@@ -6,7 +6,7 @@ Format: PostgreSQL 18 documentation, COPY, "Binary Format".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +46,15 @@ class Readings:
         value: (n,) float64, finite.
         flag: (n,) int8, -1 below and 1 above the range of the device's model, 0 inside; None
             where all are inside.
+        delay: (n,) int64, µs from the reading's time until it came; 0 where it had no time of its
+            own. None where nobody knows, as for what is imported.
     """
 
     series: NDArray[np.int32]
     ts: NDArray[np.int64]
     value: NDArray[np.float64]
     flag: NDArray[np.int8] | None = None
+    delay: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -66,6 +69,9 @@ class Readings:
             None
             if all(part.flag is None for part in parts)
             else np.concatenate([part.flags() for part in parts]),
+            None
+            if any(part.delay is None for part in parts)
+            else np.concatenate([part.delay for part in parts if part.delay is not None]),
         )
 
     def flags(self) -> NDArray[np.int8]:
@@ -79,11 +85,17 @@ class Readings:
             self.ts[rows],
             self.value[rows],
             None if self.flag is None else self.flag[rows],
+            None if self.delay is None else self.delay[rows],
         )
 
     def without(self, rows: NDArray[np.intp]) -> Readings:
         """All rows but those at these indices."""
         return self.at(np.delete(np.arange(len(self)), rows))
+
+    def with_keys(self, keys: Container[tuple[int, int]]) -> Readings:
+        """The rows whose series and time are among the keys."""
+        pairs = zip(self.series.tolist(), self.ts.tolist(), strict=True)
+        return self.at(np.flatnonzero([pair in keys for pair in pairs]))
 
     def in_key_order(self) -> Readings:
         """Sorted by series and time, the first of each key only.
@@ -133,7 +145,7 @@ class Readings:
         return HEADER + rows.tobytes() + TRAILER
 
 
-def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
+def store_readings(connection: psycopg.Connection, readings: Readings) -> Readings:
     """Store what is not stored yet, with its flags, and note the newest of each series.
 
     Args:
@@ -141,23 +153,24 @@ def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
         readings: in any order; of equal keys the first counts.
 
     Returns:
-        How many were stored. The others were there before.
+        Those that were stored, in key order. The others were there before.
     """
     rows = readings.in_key_order()
     if not len(rows):
-        return 0
+        return rows
+    stored = rows
     with connection.transaction():
         try:
             # Nearly every batch is new: straight in, and only a duplicate takes the longer way.
             with connection.transaction():
-                stored = copy(connection, QUERIES["copy_readings"], rows)
+                copy(connection, QUERIES["copy_readings"], rows)
                 if rows.flag is not None:
                     connection.execute(QUERIES["store_flags"], rows.outside())
         except UniqueViolation:
             connection.execute(QUERIES["create_staging"])
             copy(connection, QUERIES["copy_staging"], rows)
-            counted = connection.execute(QUERIES["insert_staged"], rows.outside()).fetchone()
-            stored = int(counted[0]) if counted else 0
+            inserted = connection.execute(QUERIES["insert_staged"], rows.outside(), binary=True)
+            stored = rows.with_keys(set(inserted.fetchall()))
             connection.execute(QUERIES["empty_staging"])
         frontier = note_newest(connection, rows.newest())
         if rows.ts.min() < frontier:
@@ -184,9 +197,7 @@ def note_newest(connection: psycopg.Connection, newest: Readings) -> int:
     return int(row[0]) if row else 0
 
 
-def copy(connection: psycopg.Connection, statement: bytes, rows: Readings) -> int:
-    """Run one COPY and return the number of rows."""
-    cursor = connection.cursor()
-    with cursor.copy(statement) as stream:
+def copy(connection: psycopg.Connection, statement: bytes, rows: Readings) -> None:
+    """Run one COPY."""
+    with connection.cursor().copy(statement) as stream:
         stream.write(rows.copy_format())
-    return cursor.rowcount

@@ -302,6 +302,7 @@ TAKEN = {
     "memberships_user_id_role_park_id_tenant_id_key": ("role", "the user has this role already"),
 }
 
+
 def referring_column(error: psycopg.Error) -> str:
     """The column of a foreign key that leads nowhere, by PostgreSQL's name of the constraint."""
     constraint, table = error.diag.constraint_name or "", error.diag.table_name or ""

@@ -123,15 +123,11 @@ CROSS JOIN LATERAL (
     SELECT least(now(), max(ts)) AS ts, count(*) AS series FROM latest
 ) newest;
 
--- drop_rollups --
-SELECT drop_chunks(name::regclass, %(before)s)
-FROM unnest('{rollup_hours, rollup_days}'::text[]) AS name;
-
 -- forget_hours --
-DELETE FROM rollup_hours WHERE bucket < %(before)s;
+DELETE FROM rollup_hours WHERE bucket >= %(start)s AND bucket < %(end)s;
 
 -- forget_days --
-DELETE FROM rollup_days WHERE bucket < %(before)s;
+DELETE FROM rollup_days WHERE bucket >= %(start)s AND bucket < %(end)s;
 
 -- forget_stale --
-DELETE FROM rollup_stale WHERE hour < %(before)s;
+DELETE FROM rollup_stale WHERE hour >= %(start)s AND hour < %(end)s;

@@ -20,7 +20,7 @@ WITH stored AS (
     ORDER BY series_id, ts
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM stored
+SELECT series_id, (extract(epoch FROM ts) * 1000000)::bigint FROM stored
 
 -- empty_staging --
 TRUNCATE staging

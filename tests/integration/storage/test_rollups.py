@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -11,7 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from storage.ingest import resolve_series
-from storage.rollups import forget_before
+from storage.rollups import forget
 from storage.writer import Readings, store_readings
 from tests.editions import both_editions, refresh
 from tests.integration.conftest import register
@@ -167,7 +167,7 @@ def test_what_was_dropped_with_its_chunks_is_gone_from_the_rollups(
         )
         async with opened:
             await opened.execute("SELECT drop_chunks('readings', %s)", [end])
-            await forget_before(opened, end)
+            await forget(opened, end - timedelta(days=1), end)
 
     asyncio.run(drop())
     refresh(database_url)

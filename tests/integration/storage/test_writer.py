@@ -42,7 +42,7 @@ def test_readings_come_back_to_the_microsecond_and_bit(
 ) -> None:
     x, y = series
     rows = [(x, T0 + 1, 0.1), (x, T0 + 2, -1e300), (y, T0, 2**53 + 0.0)]
-    assert store_readings(connection, readings(*rows)) == 3
+    assert len(store_readings(connection, readings(*rows))) == 3
     assert stored(connection) == rows
 
 
@@ -51,7 +51,9 @@ def test_what_is_there_already_is_stored_once_and_counted(
 ) -> None:
     x, y = series
     store_readings(connection, readings((x, T0, 1.0), (y, T0, 2.0)))
-    assert store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0))) == 1
+    assert (
+        len(store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0)))) == 1
+    )
     assert stored(connection) == [(x, T0, 1.0), (x, T0 + 1, 3.0), (y, T0, 2.0)]
 
 
@@ -59,7 +61,7 @@ def test_of_two_readings_with_one_key_in_a_batch_the_first_counts(
     connection: psycopg.Connection, series: tuple[int, int]
 ) -> None:
     x, _ = series
-    assert store_readings(connection, readings((x, T0, 1.0), (x, T0, 2.0))) == 1
+    assert len(store_readings(connection, readings((x, T0, 1.0), (x, T0, 2.0)))) == 1
     assert stored(connection) == [(x, T0, 1.0)]
 
 
