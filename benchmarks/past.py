@@ -121,25 +121,17 @@ def register(connection: psycopg.Connection) -> dict[str, NDArray[np.int32]]:
     return found
 
 
-def days(series: dict[str, NDArray[np.int32]]) -> Iterator[tuple[int, Readings]]:
-    """The readings of each day, in the order of series and time.
-
-    Yields:
-        The day's beginning, µs since 1970, and its readings.
-    """
+def days(series: dict[str, NDArray[np.int32]]) -> Iterator[Readings]:
+    """The readings of each day, in the order of time, as they come from the devices."""
     for day in range(max(group.days for group in GROUPS), 0, -1):
         start = END_US - day * DAY_US
         parts = [part(group, series[group.name], start) for group in GROUPS if group.days >= day]
-        yield (
-            start,
-            Readings(*(np.concatenate([each[n] for each in parts]) for n in range(3))),
-        )
+        rows = Readings.joined(parts)
+        yield rows.at(np.lexsort((rows.series, rows.ts)))
 
 
-def part(
-    group: Group, series: NDArray[np.int32], start: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
-    """A day of a group: series, µs and values, in the order of series and time."""
+def part(group: Group, series: NDArray[np.int32], start: int) -> Readings:
+    """A day of a group, in the order of series and time."""
     rng = np.random.default_rng([start // DAY_US, group.devices])
     count = 86_400 // group.seconds
     ts = start + np.arange(count) * group.seconds * 1_000_000
@@ -152,7 +144,7 @@ def part(
     if group.name == "bike":
         value[:, BIKE.index("speed")] = np.maximum(0, 60 * wave[:, 0] + rng.normal(0, 2, count))
         value[:, BIKE.index("broken")] = rng.random((group.devices, count)) < 0.002
-    return (
+    return Readings(
         np.repeat(series.ravel(), count),
         np.tile(ts, series.size),
         np.round(value, 2).ravel(),

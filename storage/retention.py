@@ -1,7 +1,7 @@
 """Retention: how long data are kept, and the small steps in which they go. ADR 0022.
 
-Chunks go whole where everything in them may go; of the others rows go, device by device. Readings go
-in ``deletions.empty`` (rows, which a trigger tells the rollups) and in ``drop`` (chunks), and
+Chunks go whole where everything in them may go; of the others rows go, device by device. Readings
+go in ``deletions.empty`` (rows, which a trigger tells the rollups) and in ``drop`` (chunks), and
 nowhere else.
 """
 

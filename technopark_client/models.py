@@ -1036,6 +1036,14 @@ class Secret(TypedDict):
     revoked_at: str | None
 
 
+class SeriesDay(TypedDict):
+    """The readings of a series on a day."""
+
+    day: str
+    received: int
+    expected: int | None
+
+
 class SeriesHistory(TypedDict):
     """A series: times, and a column of the same length for each aggregate, or ``value``.
 
@@ -1050,14 +1058,6 @@ class SeriesHistory(TypedDict):
     ts: list[float] | list[str]
     values: dict[str, list[float | None]]
     thinned_from: int | None
-
-
-class SeriesDay(TypedDict):
-    """The readings of a series on a day."""
-
-    day: str
-    received: int
-    expected: int | None
 
 
 class SeriesQuality(TypedDict):
@@ -1248,16 +1248,6 @@ class AcceptedTransfer(TypedDict):
     secrets: list[NewOwnersSecret]
 
 
-class History(TypedDict):
-    """The past of some series, in the order of device and metric."""
-
-    items: list[SeriesHistory]
-    start: str
-    end: str
-    by: str | None
-    fill: Literal["none", "null", "previous", "linear"]
-
-
 DeviceQuality = TypedDict(
     "DeviceQuality",
     {
@@ -1279,3 +1269,13 @@ class DeviceRetention(TypedDict):
 
     device_id: str
     items: list[KeptTime]
+
+
+class History(TypedDict):
+    """The past of some series, in the order of device and metric."""
+
+    items: list[SeriesHistory]
+    start: str
+    end: str
+    by: str | None
+    fill: Literal["none", "null", "previous", "linear"]

@@ -27,8 +27,8 @@ MAX_READINGS = 3_000_000
 MAX_TIMES = 500
 # A chart is made of the readings themselves where there are so many for each point, or fewer.
 READINGS_A_POINT = 20
-# And else of so many buckets for each point.
-BUCKETS_A_POINT = 2
+# And else of a bucket for each point, which gives two of which to choose.
+BUCKETS_A_POINT = 1
 
 # What rollups know, with the column that it is made of.
 ROLLED = {

@@ -167,7 +167,7 @@ def add_device(
         np.array([microseconds(ts) for ts, _ in readings]),
         np.array([value for _, value in readings]),
     )
-    assert store_readings(connection, columns) == len(readings)
+    assert len(store_readings(connection, columns)) == len(readings)
 
 
 def question(
