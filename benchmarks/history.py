@@ -41,7 +41,7 @@ from stack.runtime import Runtime
 from storage.rollups import Rollups
 from storage.rows import Connection
 from storage.writer import QUERIES as WRITER
-from storage.writer import copy
+from storage.writer import Readings, copy
 
 P = ParamSpec("P")
 TIMES = 7
