@@ -15,21 +15,27 @@ from cli import (
     audit,
     bookings,
     bulk,
+    certificates,
     claims,
     dashboards,
     deletion,
     devices,
     environment,
     grafana,
+    history,
     holdings,
     identity,
     ingest,
+    ledger,
     models,
     organisations,
     platform,
     provisioning,
+    quality,
+    record,
     rejections,
     replay,
+    retention,
     showcases,
     simulate,
     sql_access,
@@ -93,8 +99,12 @@ organisations.user.add_typer(totp.app, name="totp")
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
-add(DATA, tail.tail, simulate.simulate, replay.replay)
+add(DATA, tail.tail, history.history, simulate.simulate, record.record, replay.replay)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=DATA)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
+app.add_typer(retention.app, name="retention", rich_help_panel=DATA)
+app.add_typer(quality.app, name="quality", rich_help_panel=DATA)
+app.add_typer(certificates.app, name="certificate", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 

@@ -139,14 +139,20 @@ async def signed_in(
     connection: Database, credentials: Annotated[Credentials, Depends(token_scheme)]
 ) -> Person:
     """The person who asks."""
+    person = await recognised(connection, credentials)
+    if ORIGIN.get().changes:
+        await note_actor(connection, person.id, person.token_id)
+    return person
+
+
+async def recognised(connection: Connection, credentials: Credentials) -> Person:
+    """The person whom a request shows, with the roles of this moment."""
     if credentials is None:
         raise UnauthorizedError("send your token: `Authorization: Bearer tpa_…`")
     row = await people.person(connection, credentials.key)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
     require_scope(credentials.needed, row["scopes"])
-    if ORIGIN.get().changes:
-        await note_actor(connection, row["id"], row["token_id"])
     return Person(
         row["id"],
         row["email"],

@@ -28,12 +28,16 @@ from registry import (
     readings,
     rejections,
     replay,
+    retention,
+    rollups,
     telemetry,
     tenants,
 )
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.history import live
+from registry.history import routes as history
 from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
@@ -59,8 +63,11 @@ from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
+from registry.quality import certificates
+from registry.quality import routes as quality
 from registry.settings import Settings
 from registry.sharing import agreements, alert_settings, notices, showcases, tenant_sql
+from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -70,10 +77,11 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
-    rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
-    bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql, showcases, alert_settings,
+    devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
+    device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
+    provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
+    second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
+    quality, certificates, showcases, alert_settings,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -81,6 +89,9 @@ VISITED = (tokens, invitations, password_resets)
 WARN_SECONDS = 600.0
 # How often it is looked for queries of tenants that run too long.
 LONG_QUERY_SECONDS = 10.0
+
+# How often it is looked for data that may go.
+RETENTION_SECONDS = 600.0
 
 log = structlog.get_logger()
 
@@ -120,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.include_router(certificates.well_known)
     app.mount(PAGE, StaticFiles(packages=[("registry.identity", "link")], html=True))
     return app
 
@@ -186,15 +198,19 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
+            rollup_keeper = rollups.RollupKeeper()
             app.state.metrics.register(broker)
             postman = Postman(pool, settings, app.state.outbox)
             app.state.metrics.register(MailMetrics(postman))
+            app.state.metrics.register(rollup_keeper)
             async with background(
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
+                repeat(pool, RETENTION_SECONDS, let_go),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
                 *([postman.run()] if settings.smtp_host else []),
+                repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),
             ):
                 yield
 

@@ -87,7 +87,7 @@ async def list_latest(
     metric = query.after(str)
     after = None if metric is None else (device_id, metric)
     rows = await telemetry_queries.latest(
-        connection, person.scope, [device_id], after, query.limit + 1
+        connection, person.scope, [device_id], None, after, query.limit + 1
     )
     return query.page(rows, lambda row: row["metric"])
 

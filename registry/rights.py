@@ -39,6 +39,7 @@ Action = Literal[
     "device.secret",
     "device.give",
     "device.take",
+    "retention.set",
     "provisioning.manage",
     "booking.make",
     "agreement.give",
@@ -88,6 +89,9 @@ RIGHTS: dict[Action, Right] = {
     "device.secret": Right("see when a device's secrets end, issue or revoke them", MAKERS),
     "device.give": Right("offer a device to others, or make a claim code for it", OWNERS),
     "device.take": Right("accept or refuse devices that a tenant is offered", OWNERS),
+    "retention.set": Right(
+        "set how long data of a tenant, of its models and devices are kept", OWNERS
+    ),
     "provisioning.manage": Right("see, make or revoke provisioning keys", MANAGERS | MAKERS),
     "booking.make": Right("book a device of a testbed, or cancel a slot", MANAGERS | MAKERS),
     "agreement.give": Right("offer, change, withdraw or revoke an agreement", OWNERS),

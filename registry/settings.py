@@ -48,6 +48,9 @@ class Settings(LogSettings):
         min_length=16,
         description="encrypts the secrets of authenticator apps and the mails that wait",
     )
+    certificate_key: SecretStr | None = Field(
+        None, min_length=16, description="of which the key is made that signs certificates"
+    )
     oidc_issuer: str | None = Field(
         None,
         # A provider on the same machine needs no TLS.

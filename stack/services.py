@@ -104,6 +104,7 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
             IDENTITY_KEY=credentials.identity,
+            CERTIFICATE_KEY=credentials.certificate,
             **handed_on(os.environ),
             **shared(settings, credentials),
         ),

@@ -284,9 +284,6 @@ def from_database(error: psycopg.Error) -> ProblemError:
         case psycopg.errors.ForeignKeyViolation():
             column = referring_column(error)
             return no_such(column, column.removesuffix("_id"))
-        case psycopg.errors.CheckViolation() if error.diag.constraint_name in BROKEN:
-            field, sentence = BROKEN[error.diag.constraint_name]
-            return UnprocessableError(sentence, [in_body(field, sentence)])
         case psycopg.errors.IntegrityError() | psycopg.DataError():
             return UnprocessableError(
                 "a value cannot be stored: there is a NUL character in it, or it is too large"
@@ -303,14 +300,6 @@ DEFAULT_TAKEN = ("id", "this id is taken: choose another")
 TAKEN = {
     "users_by_email": ("email", "there is a user with this e-mail address already"),
     "memberships_user_id_role_park_id_tenant_id_key": ("role", "the user has this role already"),
-}
-
-# What only the database can check: a first day that is left out is today, by the clock of the park.
-BROKEN = {
-    "agreements_check2": (
-        "last_day",
-        "the last day is before the first, or before the readings begin: give a later one",
-    ),
 }
 
 

@@ -56,6 +56,21 @@ CROSS JOIN LATERAL shown_to(d, %(everything)s, %(tenants)s, %(parks)s) AS how
 LEFT JOIN device_activity a ON a.device_id = d.id
 ORDER BY d.id;
 
+-- device_ids --
+-- As for `devices`, of which this is the page alone.
+SELECT DISTINCT d.id::text AS id
+FROM device_viewers v
+JOIN devices d ON d.id = v.device_id
+WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
+  AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
+  AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
+  AND (%(park_id)s::text IS NULL OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
+  AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
+  AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
+  AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
+ORDER BY id
+LIMIT %(limit)s;
+
 -- change_device --
 UPDATE devices d
 SET (name, model_id, lab_id, stage, tags, metadata, values_per_second, latitude, longitude,

@@ -28,6 +28,7 @@ from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import Publisher
 from registry.mosquitto.room import Room
 from registry.rights import RIGHTS, Role
+from registry.rollups import RollupKeeper
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -117,6 +118,7 @@ def registry_metrics() -> CollectorRegistry:
     found.register(Parts(pool, Publisher("", 1, "", keeper.heard, figures), keeper))
     found.register(figures)
     found.register(MailMetrics(Postman(pool, settings, Outbox(settings))))
+    found.register(RollupKeeper(known={"seconds": 0, "stale": 0}))
     return found
 
 

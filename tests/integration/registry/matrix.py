@@ -196,6 +196,10 @@ SAMPLES = [
     lists("GET /rejections", "device.read", "tenant_id={tenant_id}&" + RANGE),
     lists("GET /rejections/summary", "device.read", "tenant_id={tenant_id}&" + RANGE),
     lists("GET /latest", "device.read", "device_id={device_id}"),
+    lists("GET /latest", "device.read", "lab_id={lab_id}&tenant_id={tenant_id}"),
+    sees("GET /history", "device.read", "device_id={device_id}&metric=power&" + RANGE),
+    sees("GET /live", "device.read", "device_id={device_id}&seconds=0"),
+    lists("GET /history", "device.read", "tenant_id={tenant_id}&metric=power&" + RANGE),
     lists("GET /exports", "device.read", "tenant_id={tenant_id}"),
     # Each row of the file is refused by itself.
     Sample("POST /imports", "device.change", "device.change", MAKE_DEVICE, unseen=200),

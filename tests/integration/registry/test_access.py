@@ -31,6 +31,7 @@ IDS = {
     "transfer_id": "1",
     "booking_id": "1",
     "agreement_id": "1",
+    "showcase_id": "1",
 }
 
 

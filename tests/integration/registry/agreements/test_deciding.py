@@ -203,6 +203,6 @@ def test_offer_accept_and_revoke_by_commands(
     assert run("owner", "notices", "--json") == "[]\n"
 
 
-def test_an_agreement_that_ends_before_it_begins_is_refused_with_its_field(owner: Api) -> None:
-    with pytest.raises(ApiError, match="last_day: the last day is before the first"):
+def test_an_agreement_whose_last_day_is_over_is_refused_with_its_field(owner: Api) -> None:
+    with pytest.raises(ApiError, match="last_day: this day is over"):
         owner.post("agreements", {**OFFER, "history_from": None, "last_day": "2020-12-31"})
