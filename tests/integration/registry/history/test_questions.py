@@ -226,7 +226,7 @@ def test_too_much_is_refused_with_its_number(owner: Api, monkeypatch: pytest.Mon
     assert parameter == "aggregate"
     assert "would read 2,880 readings, and at most 2,879" in detail
     assert ask(owner, by="day", aggregate=["avg"])
-    parameter, detail = refusal(owner, points=2000)
+    parameter, detail = refusal(owner, points=4000)
     assert (parameter, "2,880 buckets" in detail) == ("points", True)
     monkeypatch.setattr(choosing, "MAX_SERIES", 1)
     parameter, detail = refusal(owner, device_id=["sunny-1", "sunny-2"])
