@@ -34,6 +34,8 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.exchange import exports as data_exports
+from registry.exchange.streamed import Places
 from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
@@ -71,7 +73,7 @@ ROUTERS = (
     devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql,
+    password_resets, agreements, notices, tenant_sql, data_exports,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -103,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
     app.state.settings = settings
+    app.state.places = Places(settings.database_url.get_secret_value())
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     metrics.install(app)
