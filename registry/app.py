@@ -34,6 +34,7 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.exchange import archives
 from registry.exchange import exports as data_exports
 from registry.exchange.streamed import Places
 from registry.http import metrics, problems, reference
@@ -73,7 +74,7 @@ ROUTERS = (
     devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql, data_exports,
+    password_resets, agreements, notices, tenant_sql, data_exports, archives,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -99,7 +100,10 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
-    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
+    limits = {imports.PATH: imports.LIMIT, archives.PATH: settings.upload_bytes}
+    app.add_middleware(
+        BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + path: size for path, size in limits.items()}
+    )
     app.add_middleware(ETags)
     app.add_middleware(KnownOrigin)
     app.state.claim_tries = Tries(claims.TRIES)

@@ -58,6 +58,8 @@ class Streamed(StreamingResponse):
         free: where the place is; it is given back at the end.
         media_type: of the answer.
         file: the name by which a browser saves it; None: none.
+        after: is called at the end, whatever happened; a generator that was never asked for a piece
+            would not tidy up itself.
     """
 
     def __init__(
@@ -66,10 +68,11 @@ class Streamed(StreamingResponse):
         free: Places,
         media_type: str,
         file: str | None = None,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{file}"'} if file else None
         free.take()
-        self._free, self._pieces = free, pieces()
+        self._free, self._pieces, self._after = free, pieces(), after
         super().__init__(self._pieces, media_type=media_type, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,3 +82,4 @@ class Streamed(StreamingResponse):
         finally:
             self._pieces.close()  # type: ignore[attr-defined]  # it is a generator
             self._free.give_back()
+            self._after()

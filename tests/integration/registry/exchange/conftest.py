@@ -49,12 +49,21 @@ def installation(server: str, template: str, folder: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def site(
-    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
+def site(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One installation for all tests of a module; Sunny's device has sent data."""
     with installation(server, template, tmp_path_factory.mktemp("exchange") / "site") as running:
         fill(running.connection)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fresh(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Another installation, in which Sunny has nothing."""
+    with installation(server, template, tmp_path_factory.mktemp("exchange") / "fresh") as running:
+        running.connection.execute(
+            "DELETE FROM devices WHERE tenant_id = 'sunny'; "
+            "DELETE FROM models WHERE tenant_id = 'sunny'"
+        )
         yield running
 
 
@@ -79,10 +88,10 @@ def fill(connection: psycopg.Connection) -> None:
             WHERE device_id = 'sunny-1' AND metric = 'power';
         INSERT INTO states SELECT id, '2026-03-01T22:00Z'::timestamptz + n * INTERVAL '1 hour',
             to_jsonb('eco ' || n) FROM series, generate_series(0, 4) n WHERE kind = 'text';
-        INSERT INTO latest (series_id, ts, value) SELECT DISTINCT ON (series_id) series_id, ts, value
-            FROM readings ORDER BY series_id, ts DESC;
-        INSERT INTO latest (series_id, ts, state) SELECT DISTINCT ON (series_id) series_id, ts, value
-            FROM states ORDER BY series_id, ts DESC;
+        INSERT INTO latest (series_id, ts, value)
+            SELECT DISTINCT ON (series_id) series_id, ts, value FROM readings ORDER BY series_id, ts DESC;
+        INSERT INTO latest (series_id, ts, state)
+            SELECT DISTINCT ON (series_id) series_id, ts, value FROM states ORDER BY series_id, ts DESC;
         INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, replayed_at)
             VALUES ('2026-03-01T23:00Z', 'sunny-1', 'devices/sunny-1/telemetry', 'quota', 'why',
                     '\\x00ff7b', 3, NULL),
