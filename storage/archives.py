@@ -20,7 +20,7 @@ from storage.rows import Row
 from storage.streams import Table
 
 QUERIES = queries.load("archives")
-Connection = psycopg.Connection[Row]
+Connection = psycopg.Connection
 # The times between which everything lies; see storage.telemetry_queries.
 BEGINNING = datetime(1999, 12, 31, tzinfo=UTC)
 END = datetime(9999, 12, 31, tzinfo=UTC)
@@ -33,7 +33,6 @@ def opened(url: str, actor: Row) -> Iterator[Connection]:
     with psycopg.connect(
         url,
         autocommit=True,
-        row_factory=dict_row,
         options="-c timezone=UTC",
         application_name="technopark-archive",
     ) as connection:
@@ -88,7 +87,7 @@ def times(connection: Connection, tenant_id: str) -> list[Row]:
 def days(connection: Connection, table: Table) -> list[date]:
     """The days of which a table may have rows."""
     parameters = {"table": table, "start": BEGINNING, "end": END}
-    return [row["day"] for row in connection.execute(exports.QUERIES["days"], parameters)]
+    return [day for (day,) in connection.execute(exports.QUERIES["days"], parameters)]
 
 
 def lock_import(connection: Connection, source: str) -> bool:
@@ -179,7 +178,8 @@ def add_rejections(connection: Connection, columns: Row) -> int:
 
 def every(connection: Connection, query: str, parameters: Row) -> list[Row]:
     """All rows of a named query."""
-    return connection.execute(QUERIES[query], parameters).fetchall()
+    cursor = connection.cursor(row_factory=dict_row)
+    return cursor.execute(QUERIES[query], parameters).fetchall()
 
 
 def only(connection: Connection, query: str, parameters: Row) -> Row:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -189,18 +188,17 @@ class ArchiveImport:
         self, kind: str, series: NDArray[np.int32], ts: NDArray[np.int64], batch: Any, name: str
     ) -> int:
         column = batch.column(3)
-        plain: psycopg.Connection[Any] = self.connection
         if column.null_count:
             raise refused(f"{name} has rows without a value")
         if kind == "readings":
             value = column.to_numpy()
             if not np.isfinite(value).all():
                 raise refused(f"{name} has values that are no numbers")
-            return store_readings(plain, Readings(series, ts, value))
+            return store_readings(self.connection, Readings(series, ts, value))
         if kind == "states":
             rows = list(zip(series.tolist(), ts.tolist(), column.to_pylist(), strict=True))
-            return store_states(plain, rows)
-        return writer.store_flags(plain, series, ts, column.to_pylist())
+            return store_states(self.connection, rows)
+        return writer.store_flags(self.connection, series, ts, column.to_pylist())
 
     def _series_of(self, batch: pa.RecordBatch) -> NDArray[np.int32]:
         """The series' ids of rows; each pair of names is looked up once."""

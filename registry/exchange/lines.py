@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 import psycopg
-import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from registry.http.problems import ProblemError, from_database
 
 MEDIA_TYPE = "application/x-ndjson"
-
-log = structlog.get_logger()
 
 
 class Progress(BaseModel):
@@ -52,14 +49,14 @@ class Result(BaseModel):
 
     stored: bool
     resumed_at: int = 0
-    devices: Counted = Counted()
-    models: Counted = Counted()
-    readings: Counted = Counted()
-    states: Counted = Counted()
-    flags: Counted = Counted()
-    rejections: Counted = Counted()
+    devices: Counted = Field(default_factory=Counted)
+    models: Counted = Field(default_factory=Counted)
+    readings: Counted = Field(default_factory=Counted)
+    states: Counted = Field(default_factory=Counted)
+    flags: Counted = Field(default_factory=Counted)
+    rejections: Counted = Field(default_factory=Counted)
     faulty: int = 0
-    faults: dict[str, int] = {}
+    faults: dict[str, int] = Field(default_factory=dict)
     note: str | None = None
 
 
@@ -74,7 +71,8 @@ class Line(BaseModel):
 
     def written(self) -> bytes:
         """As it is sent."""
-        return self.model_dump_json(exclude_unset=True).encode() + b"\n"
+        others = {name for name in type(self).model_fields if name not in self.model_fields_set}
+        return self.model_dump_json(exclude=others).encode() + b"\n"
 
 
 def told(work: Iterator[Line]) -> Iterator[bytes]:

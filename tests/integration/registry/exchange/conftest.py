@@ -89,9 +89,11 @@ def fill(connection: psycopg.Connection) -> None:
         INSERT INTO states SELECT id, '2026-03-01T22:00Z'::timestamptz + n * INTERVAL '1 hour',
             to_jsonb('eco ' || n) FROM series, generate_series(0, 4) n WHERE kind = 'text';
         INSERT INTO latest (series_id, ts, value)
-            SELECT DISTINCT ON (series_id) series_id, ts, value FROM readings ORDER BY series_id, ts DESC;
+            SELECT DISTINCT ON (series_id) series_id, ts, value
+            FROM readings ORDER BY series_id, ts DESC;
         INSERT INTO latest (series_id, ts, state)
-            SELECT DISTINCT ON (series_id) series_id, ts, value FROM states ORDER BY series_id, ts DESC;
+            SELECT DISTINCT ON (series_id) series_id, ts, value
+            FROM states ORDER BY series_id, ts DESC;
         INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, replayed_at)
             VALUES ('2026-03-01T23:00Z', 'sunny-1', 'devices/sunny-1/telemetry', 'quota', 'why',
                     '\\x00ff7b', 3, NULL),
