@@ -34,7 +34,7 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
-from registry.exchange import archives
+from registry.exchange import archives, history
 from registry.exchange import exports as data_exports
 from registry.exchange.streamed import Places
 from registry.http import metrics, problems, reference
@@ -75,6 +75,7 @@ ROUTERS = (
     rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
     bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
     password_resets, agreements, notices, tenant_sql, data_exports, archives,
+    history,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -100,7 +101,8 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
-    limits = {imports.PATH: imports.LIMIT, archives.PATH: settings.upload_bytes}
+    files = dict.fromkeys((archives.PATH, history.PATH), settings.upload_bytes)
+    limits = {imports.PATH: imports.LIMIT, **files}
     app.add_middleware(
         BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + path: size for path, size in limits.items()}
     )
