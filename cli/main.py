@@ -19,6 +19,7 @@ from cli import (
     deletion,
     devices,
     environment,
+    exchange,
     holdings,
     identity,
     ingest,
@@ -80,6 +81,8 @@ organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
 add(DATA, tail.tail, simulate.simulate, replay.replay)
+app.add_typer(exchange.exports, name="export", rich_help_panel=DATA)
+app.add_typer(exchange.imports, name="import", rich_help_panel=DATA)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
