@@ -15,15 +15,17 @@ from registry.exchange.archive_import import ImportRequest, import_archive
 from registry.exchange.archive_reading import ArchiveFile
 from registry.exchange.archive_writing import archive
 from registry.exchange.streamed import LongWork, Streamed
+from registry.exchange.tables import BINARY
 from registry.exchange.uploads import DataOwner, received
 
 router = APIRouter(prefix="/tenants/{tenant_id}/archive", tags=["imports"])
 
 PATH = r"/tenants/[^/]+/archive"
+ARCHIVE = {MEDIA_TYPE: {**BINARY, "example": "tenant.json…"}}
 FILE: dict[str, Any] = {
     "required": True,
     "description": "an archive as `GET` gives it; see docs/archive.md",
-    "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    "content": ARCHIVE,
 }
 ANSWER = {
     lines.MEDIA_TYPE: {
@@ -51,9 +53,7 @@ class ArchiveOptions(BaseModel):
 @router.get(
     "",
     response_class=StreamingResponse,
-    responses={
-        200: {"description": "The archive, made as it is sent.", "content": {MEDIA_TYPE: {}}}
-    },
+    responses={200: {"description": "The archive, made as it is sent.", "content": ARCHIVE}},
 )
 async def export_archive(tenant: DataOwner, free: LongWork) -> Streamed:
     """Take along all that is the tenant's: devices, models, readings, states, rejections.

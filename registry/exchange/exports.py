@@ -15,7 +15,7 @@ from registry.access import Person, Pool, SignedIn, pool
 from registry.devices import DeviceFilters
 from registry.exchange.names import TIME, WORD, Names, distinct, wanted
 from registry.exchange.streamed import LongWork, Streamed
-from registry.exchange.tables import MEDIA_TYPES, WRITERS, Format
+from registry.exchange.tables import BINARY, MEDIA_TYPES, WRITERS, Format
 from registry.http.fields import MetricName
 from registry.http.problems import NotFoundError
 from registry.rejections import End
@@ -25,7 +25,7 @@ from storage.rows import Connection, Row
 from storage.telemetry_queries import BEGINNING
 from storage.telemetry_queries import END as FOREVER
 
-router = APIRouter(prefix="/exports", tags=["exports"])
+router = APIRouter(prefix="/exports", tags=["imports"])
 
 Kind = Literal["readings", "states"]
 SERIES = ("device_id", "metric")
@@ -39,7 +39,7 @@ FILE: dict[int | str, dict[str, Any]] = {
                 "example": '"device","metric","ts","value","unit"\n'
                 '"sunny-roof-1","dc_power","2026-03-02T10:15:00.000000Z",4.21,"kW"\n'
             },
-            MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+            MEDIA_TYPES["parquet"]: {**BINARY, "example": "PAR1…"},
         },
     }
 }

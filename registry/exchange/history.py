@@ -13,7 +13,7 @@ from registry.exchange.history_files import open_history
 from registry.exchange.history_import import Columns, HistoryRequest, import_history
 from registry.exchange.history_options import HistoryOptions
 from registry.exchange.streamed import LongWork, Streamed
-from registry.exchange.tables import MEDIA_TYPES
+from registry.exchange.tables import BINARY, MEDIA_TYPES
 from registry.exchange.uploads import DataOwner, received
 
 router = APIRouter(prefix="/tenants/{tenant_id}/history", tags=["imports"])
@@ -27,7 +27,7 @@ FILE: dict[str, Any] = {
             "schema": {"type": "string"},
             "example": "ts;temperature;humidity\n2026-03-02T17:15:00+07:00;21,5;60\n",
         },
-        MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+        MEDIA_TYPES["parquet"]: {**BINARY, "example": "PAR1…"},
     },
 }
 ANSWER = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
 }
+# How OpenAPI says that a body is a file.
+BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 # RFC 3339, to the microsecond.
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 # Times of a device come at nearly even steps, so that their differences are small numbers.
