@@ -108,9 +108,11 @@ async def selected(connection: Connection, person: Person, query: HistoryFileQue
     """
     filters = query.model_dump(exclude={"format", "metrics", "start", "end"})
     if query.ids and not any(value for name, value in filters.items() if name != "ids"):
-        found = set(query.ids)
-        if missing := found - await exports.visible_devices(connection, person.scope, query.ids):
-            raise NotFoundError(f"there is no such device: {', '.join(sorted(missing))}")
+        found = await exports.visible_devices(connection, person.scope, query.ids)
+        # By their places: an answer that repeats what was asked differs where nothing else does.
+        places = [str(at) for at, id_ in enumerate(query.ids, 1) if id_ not in found]
+        if places:
+            raise NotFoundError(f"there is no such device: see id number {', '.join(places)}")
     else:
         found = await all_devices(connection, person, filters)
     start, end = query.start or BEGINNING, min(query.end or FOREVER, FOREVER)

@@ -65,7 +65,7 @@ def test_what_is_not_there_is_named(site: Site) -> None:
     for device in ("other-1", "nowhere-1"):
         answer = ask(site, "owner", id=["sunny-1", device])
         assert answer.status_code == 404
-        assert answer.json()["detail"] == f"there is no such device: {device}"
+        assert answer.json()["detail"] == "there is no such device: see id number 2"
     assert "wind" in ask(site, "owner", id="sunny-1", metric="wind").json()["detail"]
     query = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}
     assert ask(site, "owner", id="sunny-1", **query).status_code == 422
