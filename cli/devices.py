@@ -130,21 +130,33 @@ def list_(
 
 @app.command()
 def show(device: Device, as_json: AsJson = False) -> None:
-    """Show a device, with its secrets' numbers if you may see them.
+    """Show a device, with how long its data are kept and its secrets' numbers, if you may see them.
 
     Example: technopark device show sunny-roof-1
     """
     with asking.asking() as api:
         found = api.get(path("devices", device))
         try:
+            found["kept"] = api.get(path("devices", device, "retention"))["items"]
             found["secrets"] = list(api.items(path("devices", device, "secrets")))
         except ApiError as error:
             # Who may read a device need not be one who may see when its secrets end.
             if error.status != 403:
                 raise
     if not as_json:
+        found["kept"] = [kept_line(kept) for kept in found.get("kept", [])]
         found["secrets"] = [secret_line(secret) for secret in found.get("secrets", [])]
     asking.show(found, as_json=as_json)
+
+
+def kept_line(kept: Mapping[str, Json]) -> str:
+    """How long the data of a tenant's time are kept, in words, and from when on there are any."""
+    days, there = "for ever", "there are no data yet"
+    if kept["days"]:
+        days = f"{kept['days']} days, from {asking.moment(kept['kept_from'])} on"
+    if kept["data_from"]:
+        there = f"there are data since {asking.moment(kept['data_from'])}"
+    return f"{kept['tenant_id']}: {days}; {there}"
 
 
 def secret_line(secret: Mapping[str, Json]) -> str:

@@ -6,21 +6,39 @@ that locks out whoever uses the old one: a real device must never lose its secre
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from cli.api import Api, ApiError, Json, path
-from simulators import Kind, Site
+from simulators import KINDS, Site, model_of
+from simulators.scenario import Scenario
 
 TAG = "simulated"
 # A device that is online but was not heard for so long has lost its broker, not its simulation.
 SILENCE = timedelta(seconds=30)
+# Devices that are imported in one go.
+PORTION = 5000
 
 
 class EnrolmentError(Exception):
     """A device cannot be simulated; the message says why, and what helps."""
+
+
+def ensure(api: Api, kind: str, body: Mapping[str, Json]) -> Json:
+    """The park, lab or tenant with the id of ``body``, created like it where it is missing.
+
+    Raises:
+        ApiError: the API refused.
+    """
+    try:
+        return api.get(path(kind, body["id"]))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+    return api.post(kind, body)
 
 
 def ensure_tenant(api: Api, tenant_id: str) -> Json:
@@ -29,12 +47,30 @@ def ensure_tenant(api: Api, tenant_id: str) -> Json:
     Raises:
         ApiError: the API refused.
     """
-    try:
-        return api.get(path("tenants", tenant_id))
-    except ApiError as error:
-        if error.status != 404:
-            raise
-    return api.post("tenants", {"id": tenant_id, "name": tenant_id, "kind": "startup"})
+    return ensure(api, "tenants", {"id": tenant_id, "name": tenant_id, "kind": "startup"})
+
+
+def register(api: Api, scenario: Scenario, *, take_over: bool) -> Iterator[tuple[str, str]]:
+    """Create what a scenario needs and is not there; device id and fresh secret, one by one.
+
+    Raises:
+        EnrolmentError: a device cannot be simulated.
+        ApiError: the API refused.
+    """
+    park_id = None
+    if scenario.park is not None:
+        park_id = ensure(api, "parks", scenario.park.model_dump(exclude={"altitude"}))["id"]
+        for lab in scenario.labs:
+            ensure(api, "labs", {**lab.model_dump(), "park_id": park_id})
+    for tenant in scenario.tenants:
+        body = tenant.model_dump(exclude={"virtual"})
+        ensure(api, "tenants", body if tenant.virtual else {**body, "park_id": park_id})
+    devices: dict[str, dict[str, tuple[str, str | None]]] = defaultdict(dict)
+    for fleet in scenario.fleets:
+        model = ensure_model(api, fleet.tenant, model_of(KINDS[fleet.kind]))
+        devices[fleet.tenant].update(dict.fromkeys(fleet.device_ids(), (model, fleet.lab)))
+    for tenant_id, wanted in devices.items():
+        yield from enrol(api, tenant_id, wanted, take_over=take_over)
 
 
 def site_of(api: Api, tenant: Mapping[str, Json]) -> Site:
@@ -49,16 +85,8 @@ def site_of(api: Api, tenant: Mapping[str, Json]) -> Site:
     zone = ZoneInfo(park["time_zone"])
     if park["latitude"] is None or park["longitude"] is None:
         return Site(time_zone=zone)
-    return Site(park["latitude"], park["longitude"], zone)
-
-
-def kind_model(kind: Kind[Any]) -> dict[str, Json]:
-    """The model that devices of a kind are registered as."""
-    metrics = [
-        {"metric": s.metric, "unit": s.unit, "minimum": s.minimum, "maximum": s.maximum}
-        for s in kind.signals
-    ]
-    return {"id": kind.id, "name": kind.name, "description": kind.description, "metrics": metrics}
+    # A park does not say how high it is.
+    return Site(park["latitude"], park["longitude"], zone, altitude=0.0)
 
 
 def ensure_model(api: Api, tenant_id: str, model: Mapping[str, Json]) -> str:
@@ -83,9 +111,8 @@ def ensure_model(api: Api, tenant_id: str, model: Mapping[str, Json]) -> str:
 def enrol(
     api: Api,
     tenant_id: str,
-    models: Mapping[str, str],
+    wanted: Mapping[str, tuple[str, str | None]],
     *,
-    lab_id: str | None = None,
     take_over: bool = False,
 ) -> Iterator[tuple[str, str]]:
     """Create the devices that are missing; device id and fresh secret of each, one by one.
@@ -93,8 +120,7 @@ def enrol(
     Args:
         api: in the name of somebody who may change the tenant's devices.
         tenant_id: owns them.
-        models: the model's id by device id.
-        lab_id: where new devices stand.
+        wanted: model and lab of new devices, by device id.
         take_over: take devices even from a simulation that is running.
 
     Raises:
@@ -102,29 +128,51 @@ def enrol(
         ApiError: the API refused.
     """
     there = {device["id"]: device for device in api.items("devices", tenant_id=tenant_id, tag=TAG)}
-    known = [there[device_id] for device_id in models if device_id in there]
+    known = [there[device_id] for device_id in wanted if device_id in there]
     if not take_over:
         require_idle(known)
-    common = {"tenant_id": tenant_id, "lab_id": lab_id, "tags": [TAG]}
-    for device_id, model_id in models.items():
-        if device_id in there:
-            yield device_id, fresh_secret(api, device_id)
-        else:
-            own = {"id": device_id, "name": device_id, "model_id": model_id}
-            yield device_id, create(api, {**common, **own})
+    rows = [
+        {
+            "id": device_id, "name": device_id, "tenant_id": tenant_id, "model_id": model,
+            "lab_id": lab, "tags": [TAG],
+        }
+        for device_id, (model, lab) in wanted.items()
+        if device_id not in there
+    ]  # fmt: skip
+    for portion in portions(rows):
+        yield from created(api, portion)
+    for device in known:
+        yield device["id"], fresh_secret(api, device["id"])
 
 
-def create(api: Api, body: Mapping[str, Json]) -> str:
-    """The secret of a new device."""
-    try:
-        return str(api.post("devices", body)["secret"])
-    except ApiError as error:
-        if error.status != 409:
-            raise
+def portions(rows: Sequence[Mapping[str, Json]]) -> Iterator[Sequence[Mapping[str, Json]]]:
+    """The rows, so many that the API takes them in one request."""
+    for start in range(0, len(rows), PORTION):
+        yield rows[start : start + PORTION]
+
+
+def created(api: Api, rows: Sequence[Mapping[str, Json]]) -> Iterator[tuple[str, str]]:
+    """The secrets of new devices, all of them or none."""
+    content = "\n".join(map(json.dumps, rows)).encode()
+    with api.stream("POST", "imports", content) as response:
+        for line in response.iter_lines():
+            [(kind, item)] = json.loads(line).items()
+            if kind == "problem":
+                raise EnrolmentError(str(item))
+            if kind == "fault":
+                raise EnrolmentError(f"{rows[item['row'] - 1]['id']}: {item['detail']}")
+            if kind == "device":
+                yield item["id"], secret_of(item)
+
+
+def secret_of(imported: Mapping[str, Json]) -> str:
+    """The secret of an imported device; there is none of one that was there before."""
+    if imported["secret"] is None:
         raise EnrolmentError(
-            f"the id {body['id']} is taken by a device that is not simulated: "
+            f"the id {imported['id']} is taken by a device that is not simulated: "
             "choose another with --prefix or --device"
-        ) from error
+        )
+    return str(imported["secret"])
 
 
 def existing_secret(api: Api, device_id: str, *, take_over: bool) -> str:

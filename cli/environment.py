@@ -20,6 +20,7 @@ from broker.config import BrokerConfig, Durability, Tls, internal_users
 from broker.passwords import replace
 from service.settings import broken
 from stack import broker_service
+from storage import aggregates
 from storage.accounts import create_first_admin
 from storage.errors import StorageError
 from storage.migrate import migrate as bring_up_to_date
@@ -31,7 +32,8 @@ SECRETS: Mapping[str, str] = {
     "DATABASE_PASSWORD": "PostgreSQL's superuser technopark",
     "INGEST_PASSWORD": "the broker's user _ingest",
     "REGISTRY_PASSWORD": "the broker's user _registry",
-    "IDENTITY_KEY": "encrypts the secrets of authenticator apps; if it is lost they are",
+    "IDENTITY_KEY": "encrypts the secrets of authenticator apps, which are lost with it",
+    "CERTIFICATE_KEY": "makes the key that signs certificates; with another they verify no more",
     "GRAFANA_DB_PASSWORD": "PostgreSQL's role technopark_grafana, which reads for Grafana",
     "GRAFANA_ADMIN_PASSWORD": "Grafana's user admin",
 }
@@ -55,6 +57,12 @@ CHOICES: Mapping[str, str] = {
     "OIDC_ISSUER": "",
     "OIDC_CLIENT_ID": "",
     "OIDC_CLIENT_SECRET": "",
+    "SMTP_HOST": "",
+    "SMTP_PORT": "587",
+    "SMTP_TLS": "starttls",
+    "SMTP_USER": "",
+    "SMTP_PASSWORD": "",
+    "MAIL_FROM": "",
 }
 
 
@@ -202,7 +210,15 @@ exec sh start.sh
 """
 
 
-def migrate() -> None:
+def migrate(
+    leave_community: Annotated[
+        bool,
+        typer.Option(
+            "--leave-community",
+            help="Afterwards undo what only TimescaleDB's Community edition can read.",
+        ),
+    ] = False,
+) -> None:
     """Bring the database's schema up to date; the first time, show the administrator's token.
 
     Example: TECHNOPARK_DATABASE_URL=postgresql://… technopark migrate
@@ -216,6 +232,8 @@ def migrate() -> None:
             if settings.grafana_db_password is not None:
                 set_grafana_password(opened, settings.grafana_db_password.get_secret_value())
             token = create_first_admin(opened)
+            if leave_community:
+                aggregates.leave_community(opened)
     except (psycopg.Error, StorageError) as error:
         typer.echo(f"the database could not be prepared: {error}", err=True)
         raise typer.Exit(1) from None

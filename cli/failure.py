@@ -10,10 +10,19 @@ import typer
 
 from cli.api import ApiError
 from cli.enrolment import EnrolmentError
-from simulators.recording import RecordingError
+from simulators.company import CredentialsError
+from simulators.connection import CertificateError
+from simulators.dialect import DialectError
+from simulators.fleet import TooManyDevicesError
+from simulators.ledger import LedgerError
+from simulators.scenario import ScenarioError
+from simulators.tables import RecordingError
 from stack.errors import StackError
 
-EXPECTED = (ApiError, EnrolmentError, RecordingError, StackError)
+EXPECTED = (
+    ApiError, CertificateError, CredentialsError, DialectError, EnrolmentError, LedgerError,
+    RecordingError, ScenarioError, StackError, TooManyDevicesError,
+)  # fmt: skip
 
 
 def failed(sentence: str) -> typer.Exit:

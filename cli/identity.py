@@ -14,7 +14,8 @@ import typer
 from cli import asking
 from cli.api import Api, ApiError, Json, path
 from cli.asking import AsJson
-from cli.organisations import OfPark, OfTenant, UserId, user
+from cli.invitations import asked_password
+from cli.organisations import user
 
 token = typer.Typer(help="Tokens of the API.", no_args_is_help=True)
 
@@ -151,78 +152,9 @@ def signed_in(api: Api, body: dict[str, Json]) -> Json:
     except ApiError as error:
         if not any(refused.get("pointer") == "#/code" for refused in error.errors):
             raise
-    return api.post("tokens/sign-in", {**body, "code": typer.prompt("Code of the app")})
-
-
-@user.command("invite")
-def invite(
-    email: Annotated[str, typer.Argument(help="The person's e-mail address.")],
-    role: Annotated[str, typer.Argument(help="As for `user grant`.")],
-    park_id: OfPark = None,
-    tenant_id: OfTenant = None,
-    until: Annotated[str | None, typer.Option(help="The role's last day.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Invite somebody to a role, by a link that is good once, for 7 days.
-
-    Example: technopark user invite maria@sunny.example tenant-member --tenant sunny
-    """
-    place = {"park_id": park_id, "tenant_id": tenant_id, "until": until}
-    with asking.asking() as api:
-        issued = api.post("invitations", {"email": email, "role": role, **place})
-    show_link(issued, as_json=as_json)
-
-
-@user.command("reset-password")
-def reset_password(user_id: UserId, as_json: AsJson = False) -> None:
-    """Make a link by which a user sets a password; it is good once, for a day.
-
-    Example: technopark user reset-password 2
-    """
-    with asking.asking() as api:
-        issued = api.post(path("users", user_id, "password-reset"))
-    show_link(issued, as_json=as_json)
-
-
-def show_link(issued: dict[str, Json], *, as_json: bool) -> None:
-    """A link to be sent."""
-    if as_json:
-        asking.show(issued, as_json=True)
-        return
-    end = asking.moment(issued["expires_at"])
-    asking.say(
-        f"The link, shown only this once, good until {end}. Send it by a way that you trust:\n\n"
-        f"  {issued['link']}"
+    return api.post(
+        "tokens/sign-in", {**body, "code": typer.prompt("Code of the app, or a recovery code")}
     )
-
-
-@user.command("accept")
-def accept() -> None:
-    """Use a link that you were sent: accept an invitation, or set another password.
-
-    Example: technopark user accept
-    """
-    link = asked_link()
-    with asking.asking("") as api:
-        if link.startswith("tpr_"):
-            api.post("password-resets/accept", {"token": link, "password": asked_password()})
-            asking.say("your password is set")
-        else:
-            body = {"token": link, "name": typer.prompt("Your name"), "password": asked_password()}
-            accepted = api.post("invitations/accept", body)
-            asking.say(f"welcome; sign in with `technopark login --email {accepted['email']}`")
-
-
-@user.command("join")
-def join() -> None:
-    """Accept an invitation as the user who you are already.
-
-    Example: technopark user join
-    """
-    link = asked_link()
-    with asking.asking() as api:
-        held = api.post("invitations/join", {"token": link})
-    asking.say(f"you are {held['role']} of {held['tenant_id'] or held['park_id'] or 'all'} now")
 
 
 @user.command("set-password")
@@ -236,14 +168,3 @@ def set_password() -> None:
     with asking.asking() as api:
         api.put("me/password", body)
     asking.say("your password is set")
-
-
-def asked_link() -> str:
-    """The secret of a link; the whole link may be pasted."""
-    text: str = typer.prompt("Link", hide_input=True)
-    return text.strip().rpartition("#")[2]
-
-
-def asked_password() -> str:
-    """A new password, typed twice."""
-    return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))

@@ -14,24 +14,31 @@ from cli import (
     audit,
     bookings,
     bulk,
+    certificates,
     claims,
     dashboards,
     deletion,
     devices,
     environment,
     exchange,
+    history,
     holdings,
     identity,
     ingest,
+    ledger,
     models,
     organisations,
     platform,
     provisioning,
+    quality,
+    record,
     rejections,
     replay,
+    retention,
     simulate,
     sql_access,
     tail,
+    totp,
     transfers,
 )
 
@@ -77,13 +84,18 @@ for name, group in {
     "agreement": agreements.app,
 }.items():
     app.add_typer(group, name=name, rich_help_panel=DEVICES)
+organisations.user.add_typer(totp.app, name="totp")
 organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
-add(DATA, tail.tail, simulate.simulate, replay.replay)
+add(DATA, tail.tail, history.history, simulate.simulate, record.record, replay.replay)
 app.add_typer(exchange.exports, name="export", rich_help_panel=DATA)
 app.add_typer(exchange.imports, name="import", rich_help_panel=DATA)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=DATA)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
+app.add_typer(retention.app, name="retention", rich_help_panel=DATA)
+app.add_typer(quality.app, name="quality", rich_help_panel=DATA)
+app.add_typer(certificates.app, name="certificate", rich_help_panel=DATA)
 add(SERVER, environment.env, environment.migrate, environment.render_broker, ingest.ingest)
 app.add_typer(dashboards_app, name="dashboards", rich_help_panel=SERVER)
 

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli import asking
-from cli.api import path
-from cli.asking import AsJson, Quota
+from cli.api import Api, path
+from cli.asking import AsJson, Quota, Yes
 from cli.audit import history_of
+from cli.failure import failed
+from registry.rights import Role
+
+IN_TENANT = [{"--tenant"}]
+PLACES: dict[str, list[set[str]]] = {
+    "platform-admin": [set()],
+    "park-manager": [{"--park"}],
+    "tenant-owner": IN_TENANT,
+    "tenant-member": IN_TENANT,
+    "mentor": IN_TENANT,
+    "viewer": [{"--park"}, {"--tenant"}],
+}
+TENANT_RULE = "this is a role in a tenant: add --tenant and its id, and no --park"
+PLACE_RULES = {
+    "platform-admin": "this is a role in the whole platform: leave out --park and --tenant",
+    "park-manager": "this is a role in a park: add --park and its id, and no --tenant",
+    "tenant-owner": TENANT_RULE,
+    "tenant-member": TENANT_RULE,
+    "mentor": TENANT_RULE,
+    "viewer": "this is a role in a park or in a tenant: add --park or --tenant, and its id",
+}
 
 park = typer.Typer(help="Technoparks.", no_args_is_help=True)
 lab = typer.Typer(help="Labs and testbeds of parks.", no_args_is_help=True)
@@ -26,7 +47,21 @@ OfTenant = Annotated[str | None, typer.Option("--tenant", help="The tenant.")]
 Kind = Annotated[
     str | None, typer.Option(help="startup, industry, university, community or government.")
 ]
-UserId = Annotated[int, typer.Argument(help="The user's number, from `user list`.")]
+UserRef = Annotated[
+    str, typer.Argument(metavar="USER", help="E-mail address, or number from `user list`.")
+]
+RoleName = Annotated[
+    Role,
+    typer.Argument(
+        help="In a tenant: tenant-owner, tenant-member, or mentor and viewer, who only read. "
+        "In a park: park-manager, or viewer. In all: platform-admin."
+    ),
+]
+Until = Annotated[str | None, typer.Option(help="The role's last day, for example 2026-12-31.")]
+Language = Annotated[
+    Literal["en", "id"] | None,
+    typer.Option(help="Of mails to the person: English, or Bahasa Indonesia."),
+]
 
 
 @park.command("add")
@@ -153,14 +188,17 @@ def set_tenant(
 
 @user.command("add")
 def add_user(
-    email: Annotated[str, typer.Argument(help="The person's e-mail address.")], name: Name
+    email: Annotated[str, typer.Argument(help="The person's e-mail address.")],
+    name: Name,
+    language: Language = None,
 ) -> None:
-    """Add a user, who has no role yet.
+    """Add a user, who has no role and no password yet; `user invite` gives both at once.
 
     Example: technopark user add maria@sunny.example "Maria Sousa"
     """
+    body = {"email": email, "name": name, **asking.given(language=language)}
     with asking.asking() as api:
-        asking.show(api.post("users", {"email": email, "name": name}), as_json=False)
+        asking.show(api.post("users", body), as_json=False)
 
 
 @user.command("list")
@@ -173,49 +211,88 @@ def list_users(as_json: AsJson = False) -> None:
         asking.show_list(api.list_users(), ("id", "email", "name"), as_json=as_json)
 
 
+@user.command("delete")
+def delete_user(who: UserRef, yes: Yes = False) -> None:
+    """Delete a user with all that is personal; administrators only.
+
+    Example: technopark user delete maria@sunny.example
+    """
+    if not yes:
+        typer.confirm(f"Delete {who} with all roles, tokens and sessions?", abort=True)
+    with asking.asking() as api:
+        api.delete(path("users", user_number(api, who)))
+    asking.say("deleted")
+
+
 @user.command("grant")
 def grant(
-    user_id: UserId,
-    role: Annotated[
-        str,
-        typer.Argument(
-            help="platform-admin, park-manager, tenant-owner, tenant-member, mentor or viewer."
-        ),
-    ],
+    who: UserRef,
+    role: RoleName,
     park_id: OfPark = None,
     tenant_id: OfTenant = None,
-    until: Annotated[str | None, typer.Option(help="Its last day, for example 2026-12-31.")] = None,
+    until: Until = None,
 ) -> None:
     """Give a user a role.
 
-    Example: technopark user grant 2 mentor --tenant sunny --until 2026-12-31
+    Example: technopark user grant maria@sunny.example mentor --tenant sunny --until 2026-12-31
     """
-    body = {"role": role, "park_id": park_id, "tenant_id": tenant_id, "until": until}
+    body = {"role": role, **place_of(role, park_id, tenant_id), "until": until}
     with asking.asking() as api:
-        asking.show(api.post(path("users", user_id, "memberships"), body), as_json=False)
+        given = api.post(path("users", user_number(api, who), "memberships"), body)
+        asking.show(given, as_json=False)
 
 
 @user.command("roles")
-def roles(user_id: UserId, as_json: AsJson = False) -> None:
+def roles(who: UserRef, as_json: AsJson = False) -> None:
     """List a user's roles.
 
-    Example: technopark user roles 2
+    Example: technopark user roles maria@sunny.example
     """
     with asking.asking() as api:
-        held = api.list_memberships(user_id)
+        held = api.list_memberships(user_number(api, who))
         columns = ("id", "role", "park_id", "tenant_id", "until")
         asking.show_list(held, columns, as_json=as_json)
 
 
 @user.command("ungrant")
 def ungrant(
-    user_id: UserId,
+    who: UserRef,
     membership: Annotated[int, typer.Argument(help="The role's number, from `user roles`.")],
 ) -> None:
     """Take a role away.
 
-    Example: technopark user ungrant 2 7
+    Example: technopark user ungrant maria@sunny.example 7
     """
     with asking.asking() as api:
-        api.end_membership(user_id, membership)
+        api.end_membership(user_number(api, who), membership)
     asking.say("taken away")
+
+
+def user_number(api: Api, who: str) -> int:
+    """The number of a user, who is named by it or by e-mail address.
+
+    Raises:
+        typer.BadParameter: it is neither.
+        ApiError: nobody whom you may see has the address.
+    """
+    if who.isdecimal():
+        return int(who)
+    if "@" not in who:
+        raise typer.BadParameter("give an e-mail address, or a number from `user list`")
+    for found in api.list_users(email=who):
+        return int(found["id"])
+    raise failed(
+        f"you see nobody with the address {who}; `technopark user list` shows whom you see"
+    )
+
+
+def place_of(role: str, park_id: str | None, tenant_id: str | None) -> dict[str, str | None]:
+    """Where a role is, as the API wants it.
+
+    Raises:
+        typer.BadParameter: the role is not of such a place.
+    """
+    given = {name for name, place in (("--park", park_id), ("--tenant", tenant_id)) if place}
+    if given not in PLACES[role]:
+        raise typer.BadParameter(PLACE_RULES[role], param_hint=role)
+    return {"park_id": park_id, "tenant_id": tenant_id}

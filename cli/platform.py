@@ -17,7 +17,7 @@ from cli import path_check
 from cli.failure import plain_errors
 from cli.running import Options, run
 from stack import doctor as checks
-from stack import platform, settings
+from stack import platform, rollups, settings
 from stack.errors import StackError
 from stack.home import Home
 from stack.supervisor import tail
@@ -123,6 +123,7 @@ def state_of(home: Home) -> dict[str, Any]:
     running = home.path.exists() and home.is_held()
     record = home.read_record() if running else {}
     services = record.get("services", [])
+    metrics = record.get("addresses", {}).get("registry metrics")
     return {
         "running": running,
         "healthy": bool(services) and all(s["state"] in ("ready", "done") for s in services),
@@ -132,6 +133,7 @@ def state_of(home: Home) -> dict[str, Any]:
         "services": services,
         "addresses": record.get("addresses", {}),
         "certificate_authority": str(home.authority) if running else None,
+        "rollups_behind_seconds": rollups.behind(metrics) if metrics else None,
         "warnings": platform.warnings(home) if running else [],
     }
 
@@ -148,6 +150,9 @@ def show_status(console: Console, found: dict[str, Any]) -> None:
     console.print(services)
     console.print(address_table(found["addresses"], found["certificate_authority"]))
     console.print(f"\ndata in {found['home']}", style="dim", highlight=False, soft_wrap=True)
+    if (seconds := found["rollups_behind_seconds"]) is not None:
+        text = f"readings are summed up to {seconds / 60:.0f} min before the newest"
+        console.print(text, style="dim", highlight=False)
     for warning in found["warnings"]:
         console.print(f"⚠ {warning}", style="yellow", highlight=False, soft_wrap=True)
 

@@ -21,6 +21,7 @@ from cli.fleets import (
     Credentials,
     Host,
     Lab,
+    LedgerFile,
     Port,
     Seconds,
     SummaryFile,
@@ -28,12 +29,13 @@ from cli.fleets import (
     Tenant,
     Token,
     open_api,
+    open_ledger,
     play,
     read_credentials,
     require_device_id,
     warn,
 )
-from simulators import Address, Fleet, recording, tmy3
+from simulators import Address, Fleet, Habits, recording, tmy3
 from simulators.recording import Layout, Recording, Row
 
 T = TypeVar("T")
@@ -48,7 +50,9 @@ WEATHER_STATION: dict[str, Json] = {
     ],
 }
 
-File = Annotated[Path | None, typer.Argument(help="A CSV file whose first line names the columns.")]
+File = Annotated[
+    Path | None, typer.Argument(help="*.csv, *.jsonl or *.parquet, with a column of times.")
+]
 Preset = Annotated[
     Literal["tmy3"] | None,
     typer.Option(
@@ -58,7 +62,12 @@ Preset = Annotated[
 DeviceId = Annotated[
     str | None, typer.Option("--device", help="Publishes the readings; a preset makes its own.")
 ]
-Map = Annotated[list[str] | None, typer.Option("--map", help="METRIC=COLUMN, as often as needed.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", help="METRIC=COLUMN, as often as needed; default: every column by its name."
+    ),
+]
 TimeColumns = Annotated[str, typer.Option("--time", help="The column, or two: DATE,TIME.")]
 TimeFormat = Annotated[
     str, typer.Option(help="iso, epoch, epoch-ms, or like %d.%m.%Y %H:%M (Python's strptime).")
@@ -68,9 +77,9 @@ Year = Annotated[
     int | None, typer.Option(min=2000, max=9998, help="Puts every line into this year.")
 ]
 Shift = Annotated[
-    Literal["now"] | None,
+    str | None,
     typer.Option(
-        help="now: by whole days, to end within the last day; with --for, plays the last part.",
+        help="now: by whole days, to end within the last day; or a time, to begin then.",
     ),
 ]
 Speed = Annotated[float, typer.Option(min=0.001, help="Recorded seconds in a second.")]
@@ -92,17 +101,20 @@ def replay(
     lab: Lab = None,
     take_over: TakeOver = False,
     credentials: Credentials = None,
+    ledger: LedgerFile = None,
     summary: SummaryFile = None,
     host: Host = "127.0.0.1",
     port: Port = 1883,
     api_url: ApiUrl = None,
     token: Token = "",
 ) -> None:
-    """Play a recorded CSV file as a device, with the file's own time stamps.
+    """Play a recorded file as a device, with the file's own time stamps.
 
     Without FILE it is the weather of a typical year, from twelve months ago until now.
 
     Example: technopark replay --speed 3600 --for 60
+
+    Example: technopark replay roof.parquet --device my-roof --speed 60 --shift now
 
     Example: technopark replay log.csv --map speed=RPM --time Date,Time
     --time-format "%d.%m.%Y %H:%M" --zone +01:00 --device my-bench --speed 10
@@ -119,7 +131,8 @@ def replay(
             found, to_now = typical_year(file, year, now), year is None
         else:
             layout = checked_layout(columns, time_columns, time_format, zone, year)
-            found, to_now = csv_file(required(file, "FILE"), layout, shift, now), shift is not None
+            found = own_file(required(file, "FILE"), layout, shift, now)
+            to_now = shift == "now"
         rows = found.rows
         if to_now and seconds is not None:
             rows = recording.ending_now(rows, now, speed, seconds)
@@ -134,9 +147,11 @@ def replay(
                     if preset is not None
                     else enrolment.existing_secret(api, device_id, take_over=take_over)
                 )
-        fleet = Fleet(Address(host, port), {device_id: secret})
-        player = simulators.replay(fleet, device_id, rows, speed)
-        play(fleet, player, seconds=seconds, summary_file=summary)
+        address = Address(host, port)
+        with open_ledger(ledger, address) as book:
+            fleet = Fleet(address, {device_id: secret}, habits=Habits(book=book))
+            player = simulators.replay(fleet, device_id, rows, speed)
+            play(fleet, [player], seconds=seconds, summary_file=summary, ledger=book)
 
 
 def typical_year(file: Path | None, year: int | None, now: float) -> Recording:
@@ -145,19 +160,32 @@ def typical_year(file: Path | None, year: int | None, now: float) -> Recording:
     return tmy3.up_to_now(path, now) if year is None else tmy3.read_year(path, year)
 
 
-def csv_file(file: Path, layout: Layout, shift: str | None, now: float) -> Recording:
-    """The lines of a file, where they were recorded or moved to the last day."""
-    found = recording.read_csv(file, layout)
+def own_file(file: Path, layout: Layout, shift: str | None, now: float) -> Recording:
+    """The rows of a file, where they were recorded, or moved to the last day or another time."""
+    found = recording.read(file, layout)
     if shift is None:
         return found
-    return replace(found, rows=recording.shifted(found.rows, now))
+    if shift == "now":
+        return replace(found, rows=recording.shifted(found.rows, now))
+    return replace(found, rows=recording.beginning_at(found.rows, moment(shift)))
+
+
+def moment(text: str) -> float:
+    """Seconds since 1970 of a time that was typed."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--shift {text!r}: now, or like 2026-03-01T08:00+07:00"
+        ) from error
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def checked_layout(
     columns: list[str] | None, time_columns: str, time_format: str, zone: str, year: int | None
 ) -> Layout:
     """How the file is to be read; a usage error where that was said wrongly."""
-    mapped = dict(mapping(text) for text in required(columns, "--map"))
+    mapped = dict(mapping(text) for text in columns) if columns else None
     try:
         offset = recording.parse_zone(zone)
     except ValueError as error:
@@ -185,10 +213,10 @@ def required(value: T | None, option: str) -> T:
 
 def own_secret(credentials: Path, device_id: str) -> str:
     """The device's secret in a file of credentials."""
-    secrets = read_credentials(credentials)
-    if device_id not in secrets:
-        raise enrolment.EnrolmentError(f"{credentials} has no secret of {device_id}")
-    return secrets[device_id]
+    for login in read_credentials(credentials):
+        if login.device_id == device_id:
+            return login.secret
+    raise enrolment.EnrolmentError(f"{credentials} has no secret of {device_id}")
 
 
 def station_secret(
@@ -196,8 +224,8 @@ def station_secret(
 ) -> str:
     """A fresh secret of the weather station, which is registered where it is missing."""
     enrolment.ensure_tenant(api, tenant)
-    models = {device_id: enrolment.ensure_model(api, tenant, WEATHER_STATION)}
-    return dict(enrolment.enrol(api, tenant, models, lab_id=lab, take_over=take_over))[device_id]
+    wanted = {device_id: (enrolment.ensure_model(api, tenant, WEATHER_STATION), lab)}
+    return dict(enrolment.enrol(api, tenant, wanted, take_over=take_over))[device_id]
 
 
 def announce(device_id: str, rows: Sequence[Row], found: Recording) -> None:

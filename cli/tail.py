@@ -23,6 +23,9 @@ def tail(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Show what was not stored, and why.")
     ] = False,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this; several are several options.")
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option("--for", min=0, help="End after so many seconds.")
     ] = None,
@@ -32,28 +35,28 @@ def tail(
 
     Example: technopark tail sunny-roof-1 --rejected
     """
-    until = None if seconds is None else time.monotonic() + seconds
+    if rejected and metric:
+        raise typer.BadParameter("rejections have no metric", param_hint="--metric")
     with asking.asking() as api, suppress(KeyboardInterrupt):
-        news = rejections(api, device) if rejected else values(api, device)
+        news = (
+            rejections(api, device, seconds) if rejected else values(api, device, metric, seconds)
+        )
         for batch in news:
             for item in batch:
                 tell(item, as_json=as_json)
-            if until is not None and time.monotonic() >= until:
-                return
-            time.sleep(POLL_SECONDS)
 
 
-def values(api: Api, device: str) -> Iterator[list[Json]]:
-    """Again and again, the newest values that are newer than those of before."""
-    seen: dict[str, str] = {}
-    while True:
-        latest = list(api.items(path("devices", device, "latest")))
-        yield [item for item in latest if seen.get(item["metric"]) != item["ts"]]
-        seen = {item["metric"]: item["ts"] for item in latest}
+def values(
+    api: Api, device: str, metrics: list[str] | None, seconds: float | None
+) -> Iterator[list[Json]]:
+    """The newest values, then what comes, as long as the device may be seen."""
+    for event in api.events("live", device_id=[device], metric=metrics, seconds=seconds):
+        yield event.json()
 
 
-def rejections(api: Api, device: str) -> Iterator[list[Json]]:
+def rejections(api: Api, device: str, seconds: float | None) -> Iterator[list[Json]]:
     """Again and again, the rejections that came since; at first the last page of them."""
+    until = None if seconds is None else time.monotonic() + seconds
     where = path("devices", device, "rejections")
     newest = api.get(where, limit=20)["items"]
     seen: set[int] = set()
@@ -61,6 +64,9 @@ def rejections(api: Api, device: str) -> Iterator[list[Json]]:
         yield [item for item in reversed(newest) if item["id"] not in seen]
         seen |= {item["id"] for item in newest}
         since: dict[str, Any] = {"from": newest[0]["ts"]} if newest else {}
+        if until is not None and time.monotonic() >= until:
+            return
+        time.sleep(POLL_SECONDS)
         newest = list(api.items(where, **since)) or newest
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from broker.payloads import (
     Column,
@@ -231,7 +233,7 @@ class Batch:
             ):
                 self.break_rule(message, why)
             elif isinstance(value, str):
-                self.states.append((number, ts, value))
+                self.add_state(message, number, ts, value)
             elif isinstance(value, Column):
                 self.columns.append((message, number, value))
             else:
@@ -241,6 +243,13 @@ class Batch:
                 self.senders.append(message)
                 self.ends.append(len(self.series))
         self.unresolved.clear()
+
+    def add_state(self, message: Message, number: int, ts: int, value: str) -> None:
+        """Append a state, unless it is too old to be kept."""
+        if self.known.rules.is_expired(number, ts, message.arrival - ts):
+            self.break_rule(message, rules.too_old(self.known.rules.kept(number), ts))
+        else:
+            self.states.append((number, ts, value))
 
     def reject_unknown(self, message: Message, device: str) -> None:
         """The broker knew the device, the registry does not (any more); once for each message."""
@@ -270,27 +279,49 @@ class Batch:
 
     def allowed_singles(self) -> Readings:
         """The single readings as arrays, without those that the rules refuse."""
+        ts = np.array(self.ts, np.int64)
         rows = Readings(
             np.array(self.series, np.int32),
-            np.array(self.ts, np.int64),
+            ts,
             np.array(self.value, np.float64),
+            delay=self.arrivals() - ts,
         )
-        rows, refused = self.known.rules.apply(rows)
-        senders = np.searchsorted(self.ends, refused, "right")
-        for index, sender in zip(refused.tolist(), senders.tolist(), strict=True):
-            self.break_series_rule(self.senders[sender], rows, index)
-        return rows.without(refused) if len(refused) else rows
+        rows, refused, expired = self.known.rules.judge(rows)
+        for index in expired.tolist():
+            series = self.known.rules.kept(int(rows.series[index]))
+            why = rules.too_old(series, int(rows.ts[index]))
+            self.break_rule(self.sender(index), why)
+        for index in refused.tolist():
+            self.break_series_rule(self.sender(index), rows, index)
+        gone = np.concatenate([refused, expired])
+        return rows.without(gone) if len(gone) else rows
+
+    def arrivals(self) -> NDArray[np.int64]:
+        """(n,) µs since 1970: when each single reading came."""
+        came = np.array([message.arrival for message in self.senders], np.int64)
+        ends = np.array([0, *self.ends], np.int64)
+        return np.repeat(came, ends[1:] - ends[:-1])
+
+    def sender(self, index: int) -> Message:
+        """The message of a single reading."""
+        return self.senders[bisect_right(self.ends, index)]
 
     def allowed_column(self, message: Message, number: int, column: Column) -> Readings:
         """The readings of a testbed, without those that the rules refuse."""
-        rows = Readings(np.full(len(column.ts), number, np.int32), column.ts, column.value)
-        if self.known.rules.get(number) is None:
-            return rows
-        rows, refused = self.known.rules.apply(rows)
-        if not len(refused):
-            return rows
-        self.break_series_rule(message, rows, int(refused[0]), len(refused))
-        return rows.without(refused)
+        rows = Readings(
+            np.full(len(column.ts), number, np.int32),
+            column.ts,
+            column.value,
+            delay=message.arrival - column.ts,
+        )
+        rows, refused, expired = self.known.rules.judge(rows)
+        if len(expired):
+            why = rules.too_old(self.known.rules.kept(number), int(column.ts[expired[0]]))
+            self.break_rule(message, why, len(expired))
+        if len(refused):
+            self.break_series_rule(message, rows, int(refused[0]), len(refused))
+        gone = np.concatenate([refused, expired])
+        return rows.without(gone) if len(gone) else rows
 
     def break_series_rule(
         self, message: Message, rows: Readings, index: int, count: int = 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from broker.payloads import Reason, Rejection
+from broker.payloads.times import moment
 from ingest import units
 from storage.ingest import Series
-from storage.rules import NUMERIC
+from storage.rules import NUMERIC, days_of
 
 ARTICLED = {"number": "a number", "boolean": "a boolean", "text": "a text", "object": "an object"}
 HOW_TO_SEND = {
@@ -61,4 +62,13 @@ def wrong_kind(series: Series, value: str) -> Rejection:
         Reason.WRONG_KIND,
         f"{series.metric!r} is {value}, and in the model {series.model!r} it is {ARTICLED[kind]}: "
         f"{HOW_TO_SEND[kind]}, or change the kind in the model",
+    )
+
+
+def too_old(series: Series, ts: int) -> Rejection:
+    """The rejection of a value that is not kept any more; its time in µs since 1970."""
+    return Rejection(
+        Reason.OLDER_THAN_RETENTION,
+        f"{series.metric!r} of {moment(ts)} is older than the {days_of(series, ts)} days for "
+        "which data of this device are kept: send it earlier, or have them kept longer",
     )

@@ -16,6 +16,7 @@ from broker.payloads import Reason, Rejection
 from ingest.batch import Batch
 from ingest.known import Known
 from ingest.metrics import Metrics
+from storage.arrivals import Arrivals
 from storage.errors import is_conflict, is_permanent
 from storage.ingest import (
     Said,
@@ -35,6 +36,8 @@ log = structlog.get_logger()
 LONGEST_PAUSE = 5.0
 ACTIVITY_SECONDS = 1.0
 CANCEL_SECONDS = 1.0
+# So often it is written how late readings came: what is counted since is lost if ingest is killed.
+ARRIVALS_SECONDS = 30.0
 
 
 class StoppedError(Exception):
@@ -64,6 +67,8 @@ class Writer:
     _connected_before: bool = False
     _heard: dict[str, int] = field(default_factory=dict)
     _activity_due: float = 0.0
+    _arrivals: Arrivals = field(default_factory=Arrivals)
+    _arrivals_due: float = 0.0
 
     def connection(self) -> psycopg.Connection:
         """The open connection, opened where there is none."""
@@ -145,14 +150,16 @@ class Writer:
         self.learn(connection, batch)
         batch.resolve()
         rows = batch.readings()
+        self.write_arrivals(connection)
         started = time.monotonic()
         with connection.transaction():
-            readings = store_readings(connection, rows)
+            stored = store_readings(connection, rows)
             states = store_states(connection, batch.states)
             self.store_news(connection, batch)
             store_rejections(connection, batch.rejections)
+        self._arrivals.add(rows, stored)
         self.metrics.commit.observe(time.monotonic() - started)
-        self.count(batch, len(rows), readings, states)
+        self.count(batch, len(rows), len(stored), states)
         self.note_heard(connection, batch)
 
     def learn(self, connection: psycopg.Connection, batch: Batch) -> None:
@@ -185,6 +192,22 @@ class Writer:
         for rejection in batch.rejections:
             metrics.rejections.labels(rejection.reason).inc()
 
+    def write_arrivals(self, connection: psycopg.Connection, *, now: bool = False) -> None:
+        """Write how late readings of batches before came, if it is time, and forget it.
+
+        By itself, and what fails is kept: so a batch that is tried again counts once. What the
+        database refuses for ever is given up: it must not cost the batch that comes after it.
+        """
+        if self._arrivals and (now or time.monotonic() >= self._arrivals_due):
+            try:
+                self._arrivals.write(connection)
+            except psycopg.Error as error:
+                if not is_permanent(error):
+                    raise
+                log.error("it is not noted how late readings came", sqlstate=error.sqlstate)
+            self._arrivals_due = time.monotonic() + ARRIVALS_SECONDS
+            self._arrivals.clear()
+
     def note_heard(self, connection: psycopg.Connection, batch: Batch) -> None:
         """Note when devices were heard, once a second: it is for people, and no reading."""
         self._heard.update(batch.heard)
@@ -204,6 +227,7 @@ class Writer:
             connection.execute("SELECT 1")
             self.hear()
             self.flush_heard(connection)
+            self.write_arrivals(connection)
         except psycopg.Error as error:
             if self.healthy:
                 log.warning("database away", sqlstate=error.sqlstate)
@@ -236,6 +260,7 @@ class Writer:
             return
         try:
             self.flush_heard(self._connection)
+            self.write_arrivals(self._connection, now=True)
         except psycopg.Error as error:
             log.warning("activity not noted", sqlstate=error.sqlstate)
         self._connection.close()

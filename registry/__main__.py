@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import structlog
@@ -29,6 +30,9 @@ def main() -> int:
     # A series more for each counter, to say when the process began: one says that already.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client's own
     app = create_app(settings)
+    # What is there now stays: it need not be looked through again and again for garbage.
+    gc.collect()
+    gc.freeze()
     try:
         start_http_server(settings.registry_port, settings.registry_listen, app.state.metrics)
     except OSError:

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
+from registry.http.fields import Number
 from registry.http.origin import ORIGIN
 from registry.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
 from registry.identity.cookies import CookieSession
@@ -89,6 +90,7 @@ class Person:
         name: as it was given.
         memberships: ``role, park_id, tenant_id, until`` of the roles that count today.
         token_id: of the token that was shown; None: a session's cookie was.
+        has_passes: whether an agreement was ever made with the person himself or herself.
     """
 
     id: int
@@ -96,10 +98,12 @@ class Person:
     name: str
     memberships: list[dict[str, Any]]
     token_id: int | None = None
+    has_passes: bool = False
 
     def reach(self, action: Action) -> Scope:
         """Where the person may do this; what agreements give is the reader's, not a role's."""
-        return replace(reach(self.memberships, action), user_id=self.id)
+        reached = reach(self.memberships, action)
+        return replace(reached, user_id=self.id, has_passes=self.has_passes)
 
     def may(self, action: Action, thing: Row) -> bool:
         """Whether the person may do this with a thing.
@@ -135,15 +139,28 @@ async def signed_in(
     connection: Database, credentials: Annotated[Credentials, Depends(token_scheme)]
 ) -> Person:
     """The person who asks."""
+    person = await recognised(connection, credentials)
+    if ORIGIN.get().changes:
+        await note_actor(connection, person.id, person.token_id)
+    return person
+
+
+async def recognised(connection: Connection, credentials: Credentials) -> Person:
+    """The person whom a request shows, with the roles of this moment."""
     if credentials is None:
         raise UnauthorizedError("send your token: `Authorization: Bearer tpa_…`")
     row = await people.person(connection, credentials.key)
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
     require_scope(credentials.needed, row["scopes"])
-    if ORIGIN.get().changes:
-        await note_actor(connection, row["id"], row["token_id"])
-    return Person(row["id"], row["email"], row["name"], row["memberships"], row["token_id"])
+    return Person(
+        row["id"],
+        row["email"],
+        row["name"],
+        row["memberships"],
+        row["token_id"],
+        row["has_passes"],
+    )
 
 
 async def note_actor(connection: Connection, user_id: int | None, token_id: int | None) -> None:
@@ -234,7 +251,7 @@ ReadableModel = Annotated[Row, Depends(readable_model)]
 ManagedModel = Annotated[Row, Depends(managed_model)]
 
 
-async def readable_user(user_id: int, connection: Database, person: SignedIn) -> Row:
+async def readable_user(user_id: Number, connection: Database, person: SignedIn) -> Row:
     """The user of the path."""
     return found(await people.user(connection, person.viewer, user_id), "user")
 
@@ -243,7 +260,7 @@ ReadableUser = Annotated[Row, Depends(readable_user)]
 
 
 async def readable_membership(
-    membership_id: int, user: ReadableUser, connection: Database, person: SignedIn
+    membership_id: Number, user: ReadableUser, connection: Database, person: SignedIn
 ) -> Row:
     """The role of the path, of the user of the path."""
     row = await people.membership(connection, person.viewer, user["id"], membership_id)

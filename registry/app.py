@@ -28,19 +28,25 @@ from registry import (
     readings,
     rejections,
     replay,
+    retention,
+    rollups,
     telemetry,
     tenants,
 )
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
-from registry.exchange import archives, history
+from registry.exchange import archives
 from registry.exchange import exports as data_exports
+from registry.exchange import history as history_imports
 from registry.exchange.streamed import Places
+from registry.history import live
+from registry.history import routes as history
 from registry.http import metrics, problems, reference
 from registry.http.body_limit import BodyLimit
 from registry.http.etags import ETags
 from registry.http.origin import KnownOrigin
+from registry.http.parameters import KNOWN
 from registry.identity import (
     invitations,
     password_resets,
@@ -53,15 +59,19 @@ from registry.identity import (
 )
 from registry.identity.links import PAGE
 from registry.identity.password_hashing import Hasher
+from registry.mail.delivery import MailMetrics, Postman
+from registry.mail.outbox import Outbox
 from registry.mosquitto.figures import BrokerMetrics
 from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
+from registry.quality import certificates
+from registry.quality import routes as quality
 from registry.settings import Settings
 from registry.sharing import agreements, notices, tenant_sql
-from storage.agreements import warn
+from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
 
@@ -71,11 +81,11 @@ POOL_SECONDS = 3.0
 STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
-    devices, telemetry, readings, latest, parks, tenants, users, tokens, models, device_secrets,
-    rejections, replay, audit, imports, exports, claims, provisioning, provisioning_keys, holdings,
-    bookings, transfers, deletions, sessions, passwords, second_factor, invitations,
-    password_resets, agreements, notices, tenant_sql, data_exports, archives,
-    history,
+    devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
+    device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
+    provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
+    second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
+    quality, certificates, data_exports, archives, history_imports,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -83,6 +93,9 @@ VISITED = (tokens, invitations, password_resets)
 WARN_SECONDS = 600.0
 # How often it is looked for queries of tenants that run too long.
 LONG_QUERY_SECONDS = 10.0
+
+# How often it is looked for data that may go.
+RETENTION_SECONDS = 600.0
 
 log = structlog.get_logger()
 
@@ -101,7 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
-    files = dict.fromkeys((archives.PATH, history.PATH), settings.upload_bytes)
+    files = dict.fromkeys((archives.PATH, history_imports.PATH), settings.upload_bytes)
     limits = {imports.PATH: imports.LIMIT, **files}
     app.add_middleware(
         BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + path: size for path, size in limits.items()}
@@ -111,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
     app.state.settings = settings
+    app.state.outbox = Outbox(settings)
     app.state.places = Places(settings.database_url.get_secret_value())
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
@@ -118,13 +132,15 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     reference.install(app)
     for module in ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
+        app.include_router(module.router, prefix=PREFIX, dependencies=[KNOWN])
     for module in VISITED:
-        app.include_router(module.visitors, prefix=PREFIX)
+        app.include_router(module.visitors, prefix=PREFIX, dependencies=[KNOWN])
     if settings.oidc_issuer:
+        # Providers send parameters of their own.
         app.include_router(provider.router, prefix=PREFIX)
         app.state.provider = provider.open_provider(settings)
     app.include_router(health.router)
+    app.include_router(certificates.well_known)
     app.mount(PAGE, StaticFiles(packages=[("registry.identity", "link")], html=True))
     return app
 
@@ -191,12 +207,19 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
             app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
+            rollup_keeper = rollups.RollupKeeper()
             app.state.metrics.register(broker)
+            postman = Postman(pool, settings, app.state.outbox)
+            app.state.metrics.register(MailMetrics(postman))
+            app.state.metrics.register(rollup_keeper)
             async with background(
                 *keeper.work(),
                 publisher.run(),
-                repeat(pool, WARN_SECONDS, warn),
+                repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
+                repeat(pool, RETENTION_SECONDS, let_go),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
+                *([postman.run()] if settings.smtp_host else []),
+                repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),
             ):
                 yield
 

@@ -18,7 +18,7 @@ from registry.access import (
     ReadableTenant,
     SignedIn,
 )
-from registry.http.fields import Answer, example
+from registry.http.fields import Answer, Number, Slug, Words, example
 from registry.http.pages import Page, PageQuery
 from registry.rejections import End, Start
 from storage import audit
@@ -81,11 +81,11 @@ class Entry(Change):
 class AuditQuery(PageQuery):
     """Which entries; several filters all hold."""
 
-    tenant_id: str | None = None
-    park_id: str | None = None
-    kind: str | None = None
-    subject: str | None = None
-    user_id: int | None = None
+    tenant_id: Slug | None = None
+    park_id: Slug | None = None
+    kind: Words | None = None
+    subject: Words | None = None
+    user_id: Number | None = None
     start: Start = None
     end: End = None
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from broker.passwords import hash_secret, new_secret
 from registry.access import Database, KeptDevice, SignedIn, readable_device
-from registry.http.fields import Answer, Body, example
+from registry.http.fields import Answer, Body, Number, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import ConflictError, NotFoundError
@@ -86,7 +86,7 @@ async def issue_secret(
 
 
 @router.delete("/{secret_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def revoke_secret(secret_id: int, device: KeptDevice, connection: Database) -> None:
+async def revoke_secret(secret_id: Number, device: KeptDevice, connection: Database) -> None:
     """Make a secret worthless; a device that is connected with it is disconnected."""
     if not await credentials.revoke_secret(connection, device["id"], secret_id):
         raise NotFoundError("there is no such secret")

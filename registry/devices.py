@@ -32,6 +32,7 @@ from registry.http.fields import (
     Name,
     Quota,
     Slug,
+    Tag,
     Tags,
     example,
     unset,
@@ -152,12 +153,12 @@ class DeviceFilters(Search):
     ids: list[DeviceId] | None = Field(
         None, alias="id", max_length=MAX_IDS, description="only these, as many as there are"
     )
-    tenant_id: str | None = None
-    park_id: str | None = None
-    lab_id: str | None = None
-    model_id: str | None = None
+    tenant_id: Slug | None = None
+    park_id: Slug | None = None
+    lab_id: Slug | None = None
+    model_id: Slug | None = None
     stage: Stage | None = None
-    tag: str | None = None
+    tag: Tag | None = None
 
 
 class DeviceQuery(PageQuery, DeviceFilters):

@@ -1,21 +1,24 @@
-"""The newest values of many devices at once."""
+"""The newest values of many devices at once: chosen ones, or all of a tenant, lab or park."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+import msgspec
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from registry.access import Database, SignedIn
-from registry.devices import MAX_IDS
-from registry.http.fields import DeviceId, example
+from registry.history.choosing import chosen_devices
+from registry.history.question import MAX_METRICS, DeviceChoice
+from registry.http.fields import MetricName, example
 from registry.http.pages import Page, PageQuery
 from registry.readings import Latest
 from storage import telemetry_queries
-from storage.rows import Row
 
 router = APIRouter(tags=["telemetry"])
+
+MAX_DEVICES = 100_000
 
 
 class LatestOfDevice(Latest):
@@ -33,20 +36,28 @@ class LatestOfDevice(Latest):
     device_id: str
 
 
-class ManyQuery(PageQuery):
+class ManyQuery(PageQuery, DeviceChoice):
     """Whose values; those of devices that you may not see are left out."""
 
-    device_ids: list[DeviceId] = Field(alias="device_id", min_length=1, max_length=MAX_IDS)
-    limit: int = Field(500, ge=1, le=1000, description="items on a page")
+    metrics: list[MetricName] | None = Field(
+        None, alias="metric", max_length=MAX_METRICS, description="only these"
+    )
+    limit: int = Field(500, ge=1, le=10_000, description="items on a page")
 
 
 @router.get("/latest", response_model=Page[LatestOfDevice])
 async def list_latest_of_many(
     query: Annotated[ManyQuery, Query()], connection: Database, person: SignedIn
-) -> Row:
-    """List the newest value of each metric of chosen devices."""
+) -> Response:
+    """List the newest value of each metric of devices: chosen ones, or all of a tenant or a place.
+
+    10,000 values come in one page, if ``limit`` says so.
+    """
+    devices = await chosen_devices(connection, person, query, MAX_DEVICES)
     after = query.after(tuple[str, str])
     rows = await telemetry_queries.latest(
-        connection, person.scope, query.device_ids, after, query.limit + 1
+        connection, person.scope, devices, query.metrics, after, query.limit + 1
     )
-    return query.page(rows, lambda row: [row["device_id"], row["metric"]])
+    page = query.page(rows, lambda row: [row["device_id"], row["metric"]])
+    # Pydantic would look at each of the values twice.
+    return Response(msgspec.json.encode(page), media_type="application/json")

@@ -138,7 +138,7 @@ class Model(Answer):
 class ModelQuery(SearchQuery):
     """Which models."""
 
-    tenant_id: str | None = None
+    tenant_id: Slug | None = None
 
 
 async def require_maker(connection: Connection, person: Person, tenant_id: str | None) -> None:

@@ -115,7 +115,7 @@ class Lab(Answer):
 class LabQuery(PageQuery):
     """Which labs."""
 
-    park_id: str | None = None
+    park_id: Slug | None = None
 
 
 @router.post("/parks", status_code=status.HTTP_201_CREATED, response_model=Park)

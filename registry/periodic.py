@@ -14,11 +14,18 @@ from storage.rows import Connection
 log = structlog.get_logger()
 
 
-async def repeat(pool: Pool, seconds: float, work: Callable[[Connection], Awaitable[None]]) -> None:
-    """Do the work now and every so many seconds, until it is cancelled.
+async def repeat(
+    pool: Pool,
+    seconds: float,
+    work: Callable[[Connection], Awaitable[None]],
+    *,
+    delay: float = 0,
+) -> None:
+    """Do the work after a delay and then every so many seconds, until it is cancelled.
 
     While the database is away the work waits for its next turn.
     """
+    await asyncio.sleep(delay)
     while True:
         try:
             async with pool.connection() as connection:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
 from registry.access import Database, Person, SignedIn
-from registry.http.fields import Answer, MetricName, example
+from registry.http.fields import Answer, MetricName, Moment, example
 from registry.http.pages import Page, PageQuery
 from registry.models import MetricKind
 from registry.sight import SeenDevice
@@ -71,8 +71,8 @@ class HistoryQuery(PageQuery):
     """Which readings or states: of a metric, from a time until before another."""
 
     metric: MetricName
-    start: AwareDatetime | None = Field(None, alias="from", description="the first time")
-    end: AwareDatetime | None = Field(None, alias="to", description="the end, itself left out")
+    start: Moment | None = Field(None, alias="from", description="the first time")
+    end: Moment | None = Field(None, alias="to", description="the end, itself left out")
     limit: int = Field(1000, ge=1, le=10_000, description="items on a page")
 
 
@@ -87,7 +87,7 @@ async def list_latest(
     metric = query.after(str)
     after = None if metric is None else (device_id, metric)
     rows = await telemetry_queries.latest(
-        connection, person.scope, [device_id], after, query.limit + 1
+        connection, person.scope, [device_id], None, after, query.limit + 1
     )
     return query.page(rows, lambda row: row["metric"])
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Validation
 from broker.payloads import Reason
 from broker.topics import Channel
 from registry.access import Database, SignedIn
-from registry.http.fields import Answer, example
+from registry.http.fields import Answer, Moment, Slug, example
 from registry.http.pages import Page, PageQuery
 from registry.sight import HeldDevice
 from storage import rejections
@@ -37,7 +37,6 @@ def not_before_start(end: datetime | None, info: ValidationInfo) -> datetime | N
     return end
 
 
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 Start = Annotated[Moment | None, Field(alias="from", description="the first arrival")]
 End = Annotated[
     Moment | None,
@@ -143,8 +142,8 @@ class RejectionQuery(PageQuery):
 class ManyQuery(RejectionQuery):
     """Which rejections of all devices; without ``from`` those of seven days."""
 
-    tenant_id: str | None = None
-    park_id: str | None = None
+    tenant_id: Slug | None = None
+    park_id: Slug | None = None
 
     def filter(self) -> Filter:
         """What the query asks for, with the usual beginning where it has none."""
@@ -155,9 +154,8 @@ class ManyQuery(RejectionQuery):
 class SummaryQuery(BaseModel):
     """Which rejections are counted; without ``from`` those of seven days."""
 
-    model_config = PageQuery.model_config
-    tenant_id: str | None = None
-    park_id: str | None = None
+    tenant_id: Slug | None = None
+    park_id: Slug | None = None
     start: Start = None
     end: End = None
 

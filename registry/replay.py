@@ -41,7 +41,8 @@ class Replay(Body):
     model_config = example(
         reason="out-of-range", **{"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"}
     )
-    reason: Reason | None = None
+    # A text in JSON, so not strict.
+    reason: Annotated[Reason, Field(strict=False)] | None = None
     start: Start = None
     end: End = None
     include_replayed: bool = False

@@ -2,6 +2,9 @@
 
 A role counts where its membership is: that of a platform-admin everywhere, one in a park for what
 is at home in the park or stands in its labs, one in a tenant for what is the tenant's.
+
+One rule is the database's: `may_reset` tells who may make a link for another's password. It
+compares two people's roles, and is asked again when the link is used, by somebody without any.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ Action = Literal[
     "device.secret",
     "device.give",
     "device.take",
+    "retention.set",
     "provisioning.manage",
     "booking.make",
     "agreement.give",
@@ -62,7 +66,9 @@ MAKERS: frozenset[Role] = OWNERS | {"tenant-member"}
 READERS: frozenset[Role] = MANAGERS | MAKERS | {"mentor", "viewer"}
 
 RIGHTS: dict[Action, Right] = {
-    "platform.run": Right("add parks, tenants and users, or give a tenant a home park", ADMINS),
+    "platform.run": Right(
+        "add parks, tenants and users, delete users, or give a tenant a home park", ADMINS
+    ),
     "park.read": Right("see a park", READERS, everybody=True),
     "park.change": Right("change a park", MANAGERS),
     "lab.read": Right("see a lab", READERS, everybody=True),
@@ -83,6 +89,9 @@ RIGHTS: dict[Action, Right] = {
     "device.secret": Right("see when a device's secrets end, issue or revoke them", MAKERS),
     "device.give": Right("offer a device to others, or make a claim code for it", OWNERS),
     "device.take": Right("accept or refuse devices that a tenant is offered", OWNERS),
+    "retention.set": Right(
+        "set how long data of a tenant, of its models and devices are kept", OWNERS
+    ),
     "provisioning.manage": Right("see, make or revoke provisioning keys", MANAGERS | MAKERS),
     "booking.make": Right("book a device of a testbed, or cancel a slot", MANAGERS | MAKERS),
     "agreement.give": Right("offer, change, withdraw or revoke an agreement", OWNERS),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AnyHttpUrl, ByteSize, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -46,7 +47,12 @@ class Settings(LogSettings):
         "", description="addresses and networks whose X-Forwarded-For is believed"
     )
     identity_key: SecretStr | None = Field(
-        None, min_length=16, description="encrypts the secrets of authenticator apps"
+        None,
+        min_length=16,
+        description="encrypts the secrets of authenticator apps and the mails that wait",
+    )
+    certificate_key: SecretStr | None = Field(
+        None, min_length=16, description="of which the key is made that signs certificates"
     )
     oidc_issuer: str | None = Field(
         None,
@@ -57,6 +63,20 @@ class Settings(LogSettings):
     oidc_client_id: str | None = Field(None, description="the platform's name at the provider")
     oidc_client_secret: SecretStr | None = Field(
         None, validate_default=True, description="its secret at the provider"
+    )
+    smtp_host: str | None = Field(None, description="the mail server; without one no mail is sent")
+    smtp_port: int = Field(587, ge=1, le=65535, description="its port")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="how the connection to it is encrypted"
+    )
+    smtp_user: str | None = Field(None, description="how the platform signs in there")
+    smtp_password: SecretStr | None = Field(None, description="with which password")
+    # The last of them: it looks at the others.
+    mail_from: str | None = Field(
+        None,
+        validate_default=True,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="from which address mails come",
     )
 
     @field_validator("trusted_proxies")
@@ -76,6 +96,22 @@ class Settings(LogSettings):
             raise ValueError("set the OpenID provider's issuer, client id and secret, or none")
         return secret
 
+    @field_validator("mail_from")
+    @classmethod
+    def mail_server_is_whole(cls, sender: str | None, info: ValidationInfo) -> str | None:
+        """Refuse a mail server without what mails need, and a password that all could read."""
+        data = info.data
+        host, user, password = (data.get(f"smtp_{name}") for name in ("host", "user", "password"))
+        if bool(host) != bool(sender):
+            raise ValueError("set the mail server, SMTP_HOST, and MAIL_FROM, or neither")
+        if host and not data.get("identity_key"):
+            raise ValueError("set IDENTITY_KEY too: mails that wait are encrypted with it")
+        if bool(user) != bool(password):
+            raise ValueError("set SMTP_USER and SMTP_PASSWORD, or neither")
+        if password and data.get("smtp_tls") == "none" and not is_this_machine(str(host)):
+            raise ValueError("with SMTP_PASSWORD set SMTP_TLS to starttls or tls")
+        return sender
+
     @property
     def origin(self) -> str:
         """Where people reach the platform, without a slash at the end."""
@@ -85,3 +121,11 @@ class Settings(LogSettings):
     def is_https(self) -> bool:
         """Whether browsers speak TLS with the platform, or with what stands before it."""
         return self.origin.startswith("https:")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent there never leaves the machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

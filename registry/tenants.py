@@ -73,7 +73,7 @@ class Tenant(Answer):
 class TenantQuery(SearchQuery):
     """Which tenants."""
 
-    park_id: str | None = None
+    park_id: Slug | None = None
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Tenant)

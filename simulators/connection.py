@@ -1,182 +1,239 @@
-"""One MQTT 5 connection of a device, driven by the running asyncio loop instead of a thread.
+"""One MQTT 5 connection of a device: a socket that never waits, and a sans-I/O codec.
 
-paho-mqtt does the protocol; the loop tells it when its socket can be read or written. So one thread
-serves a whole fleet. A lost connection is not mended here: whoever owns it opens another.
+Nothing here waits or retries. Who owns the connection is told by a selector when it can be read or
+written, and opens another when it is lost.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import time
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+import mqtt5
 
 from broker.topics import Channel, Topic
 
-KEEP_ALIVE = 60
-# How often paho may look whether a ping is due. The broker waits 1.5 times KEEP_ALIVE.
-TICK = 10.0
-ANSWER_SECONDS = 10.0
+READ_BYTES = 1 << 16
+TAKEN_OVER = mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
 # MQTT 5, 3.2.2.2: who says one of these says it again next time.
 FINAL_REFUSALS = frozenset({132, 133, 134, 135, 138, 140})
-TAKEN_OVER = 142
 # MQTT 5, 3.14.2.1. So there is one way in which a device becomes offline.
-WITH_LAST_WILL = ReasonCode(PacketTypes.DISCONNECT, identifier=4)
+WITH_LAST_WILL = mqtt5.DisconnectReasonCode.DISCONNECT_WITH_WILL_MESSAGE
+WANTS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-Acknowledged = Callable[[int, ReasonCode], None]
 
-
-class LoginRefusedError(Exception):
-    """The broker does not let this device in; its words are the message."""
+class CertificateError(ValueError):
+    """The certificates to trust cannot be read; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the broker listens for plain MQTT."""
+    """Where the broker listens for MQTT.
+
+    Attributes:
+        host: a name or an address.
+        port: of plain MQTT, or of MQTT over TLS.
+        tls: whether it is TLS; the broker's certificate is verified.
+        ca_file: certificates to trust instead of those of the system.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
+    tls: bool = False
+    ca_file: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
-
-class Connection:
-    """An open connection.
-
-    Attributes:
-        ended: done when the connection is gone; its result is why.
-    """
-
-    def __init__(self, client: mqtt.Client, acknowledged: Acknowledged) -> None:
-        """Take over ``client``, which has sent its CONNECT."""
-        self.client = client
-        self.loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[ReasonCode] = self.loop.create_future()
-        self.welcome: asyncio.Future[ReasonCode] = self.loop.create_future()
-        self.acknowledged = acknowledged
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_socket_close = self._on_socket_close
-        self.loop.add_reader(client.socket(), self._readable)  # type: ignore[arg-type]  # untyped
-        self.timer = self.loop.call_later(TICK, self._tick)
-
-    @classmethod
-    async def open(
-        cls, address: Address, device_id: str, secret: str, acknowledged: Acknowledged
-    ) -> Connection:
-        """Connect and log in.
-
-        Args:
-            address: of the broker.
-            device_id: also the user name and the client id.
-            secret: the password.
-            acknowledged: called with packet id and reason code for each PUBACK.
+    def security(self) -> ssl.SSLContext | None:
+        """What TLS connections share; None for plain ones.
 
         Raises:
-            LoginRefusedError: another attempt will not help.
-            OSError: there is no broker, or it is not ready.
+            CertificateError: ``ca_file`` is not there, or holds no certificate.
         """
-        client = new_client(device_id, secret)
-        # Only the moment of connecting, with its look-up of the name, needs a thread.
-        await asyncio.to_thread(client.connect, address.host, address.port, KEEP_ALIVE)
-        if client.socket() is None:
-            raise ConnectionError("the connection was lost at once")
-        connection = cls(client, acknowledged)
         try:
-            await connection._welcomed()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        except OSError as error:
+            raise CertificateError(f"{self.ca_file} cannot be trusted: {error}") from error
 
-    async def _welcomed(self) -> None:
-        await asyncio.wait(
-            {self.welcome, self.ended}, timeout=ANSWER_SECONDS, return_when="FIRST_COMPLETED"
-        )
-        if not self.welcome.done():
-            raise ConnectionError("the broker did not answer the log-in")
-        reason = self.welcome.result()
-        if reason.value in FINAL_REFUSALS:
-            raise LoginRefusedError(
-                f"the broker refused its secret ({reason}): it is wrong, or was rotated or revoked"
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """As whom a device connects. On the platform all three names are the device's id.
+
+    Attributes:
+        device_id: what the device is called here.
+        secret: the password.
+        username: of the broker's user; None: the device's id.
+        client_id: None: the device's id.
+        topic: of its telemetry; None: the platform's.
+    """
+
+    device_id: str
+    secret: str
+    username: str | None = None
+    client_id: str | None = None
+    topic: str | None = None
+
+    def packet(self, keep_alive: int, *, will: bool) -> bytes:
+        """The CONNECT that begins a connection.
+
+        Args:
+            keep_alive: seconds.
+            will: whether the last will says ``offline`` on the device's status topic.
+        """
+        last = None
+        if will:
+            topic = str(Topic(self.device_id, Channel.STATUS))
+            last = mqtt5.Will(topic, payload=b"offline", qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True)
+        return mqtt5.ConnectPacket(
+            self.client_id or self.device_id,
+            username=self.username or self.device_id,
+            password=self.secret.encode(),
+            clean_start=True,
+            keep_alive=keep_alive,
+            will=last,
+        ).write()
+
+
+class Connection:
+    """A connection, from its first SYN on.
+
+    Args:
+        target: family and address, as ``getaddrinfo`` tells them.
+        hello: bytes that are sent as soon as it stands.
+        security: of TLS; None for a plain one.
+        name: of the broker, which its certificate has to have.
+
+    Attributes:
+        welcome: whether the broker has accepted the log-in; set by the owner.
+        sent_at: when something was sent last, in monotonic seconds.
+        heard_at: when something was heard last.
+
+    Raises:
+        OSError: from the constructor and from ``work``, ``send`` and ``receive``: it is gone.
+    """
+
+    __slots__ = (
+        "_hello", "_inbox", "_outbox", "_shaking", "_standing", "heard_at", "sent_at", "socket",
+        "welcome",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        target: tuple[socket.AddressFamily, tuple[str, int]],
+        hello: bytes,
+        security: ssl.SSLContext | None = None,
+        name: str = "",
+    ) -> None:
+        family, place = target
+        self.welcome = False
+        self.sent_at = self.heard_at = time.monotonic()
+        self._hello, self._outbox, self._inbox = hello, b"", b""
+        self._standing, self._shaking = False, security is not None
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        plain.setblocking(False)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found = plain.connect_ex(place)
+        if found not in (0, errno.EINPROGRESS):
+            plain.close()
+            raise OSError(found, os.strerror(found))
+        self.socket: socket.socket = plain
+        if security is not None:
+            self.socket = security.wrap_socket(
+                plain, server_hostname=name, do_handshake_on_connect=False
             )
-        if reason.is_failure:
-            raise ConnectionError(str(reason))
 
-    def publish(self, topic: Topic, payload: bytes, *, retain: bool = False) -> int:
-        """Send with QoS 1; the packet id that the PUBACK will carry."""
-        info = self.client.publish(str(topic), payload, qos=1, retain=retain)
-        self._write_later()
-        return info.mid
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether to be told when the socket can be written."""
+        return not self._standing or bool(self._outbox)
 
-    def close(self) -> None:
-        """Leave; the broker publishes the last will, as it does when a connection is lost."""
-        self.timer.cancel()
-        self.client.disconnect(WITH_LAST_WILL)
-        # A goodbye that could not be written at once is not waited for.
-        if (socket := self.client.socket()) is not None:
-            self._on_socket_close(self.client, None, socket)
-            socket.close()
+    def work(self) -> bool:
+        """Go on with what waited for the socket; whether the connection stands, with TLS and all.
 
-    def _readable(self) -> None:
-        self.client.loop_read()
-        self._write_later()
+        To be called whenever the socket can be read or written.
+        """
+        if not self._standing:
+            if failed := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(failed, os.strerror(failed))
+            if self._shaking and not self._shake_hands():
+                return False
+            self._standing = True
+            self.send(self._hello)
+        elif self._outbox:
+            waiting, self._outbox = self._outbox, b""
+            self.send(waiting)
+        return True
 
-    def _writable(self) -> None:
-        self.client.loop_write()
-        if not self.client.want_write() and (socket := self.client.socket()) is not None:
-            self.loop.remove_writer(socket)
+    def _shake_hands(self) -> bool:
+        try:
+            if isinstance(self.socket, ssl.SSLSocket):
+                self.socket.do_handshake()
+        except WANTS:
+            return False
+        except ssl.SSLCertVerificationError as error:
+            raise OSError(f"its certificate is not trusted: {error.verify_message}") from error
+        self._shaking = False
+        return True
 
-    def _write_later(self) -> None:
-        """Have the loop write what did not fit, or what paho kept during a callback."""
-        if self.client.want_write() and (socket := self.client.socket()) is not None:
-            self.loop.add_writer(socket, self._writable)
+    def send(self, data: bytes) -> None:
+        """Send now what the socket takes, and the rest when it can be written again."""
+        self.sent_at = time.monotonic()
+        if self._outbox:
+            self._outbox += data
+            return
+        try:
+            done = self.socket.send(data)
+        except WANTS:
+            done = 0
+        if done < len(data):
+            self._outbox = data[done:]
 
-    def _tick(self) -> None:
-        self.client.loop_misc()
-        self._write_later()
-        self.timer = self.loop.call_later(TICK, self._tick)
+    def receive(self) -> list[mqtt5.Packet]:
+        """The packets that have come."""
+        try:
+            data = self.socket.recv(READ_BYTES)
+            # What TLS has decrypted already, no selector tells of.
+            while self._shaking is False and isinstance(self.socket, ssl.SSLSocket):
+                if not self.socket.pending():
+                    break
+                data += self.socket.recv(READ_BYTES)
+        except WANTS:
+            return []
+        if not data:
+            raise OSError("the broker closed the connection")
+        self.heard_at = time.monotonic()
+        if self._inbox:
+            data = self._inbox + data
+        packets: list[mqtt5.Packet] = []
+        view, used = memoryview(data), 0
+        try:
+            while used < len(data):
+                packet, size = mqtt5.read(view[used:])
+                packets.append(packet)
+                used += size
+        except IndexError:
+            pass  # the rest of this packet comes with the next read
+        except ValueError as error:
+            raise OSError(f"the broker sent no MQTT 5: {error}") from error
+        self._inbox = data[used:]
+        return packets
 
-    def _on_connect(
-        self, _c: mqtt.Client, _u: Any, _f: mqtt.ConnectFlags, reason: ReasonCode, _p: Any
-    ) -> None:
-        if not self.welcome.done():
-            self.welcome.set_result(reason)
+    def close(self, *, with_will: bool) -> None:
+        """Leave.
 
-    def _on_disconnect(
-        self, _c: mqtt.Client, _u: Any, _f: mqtt.DisconnectFlags, reason: ReasonCode, _p: Any
-    ) -> None:
-        self.timer.cancel()
-        if not self.ended.done():
-            self.ended.set_result(reason)
-
-    def _on_publish(
-        self, _c: mqtt.Client, _u: Any, packet_id: int, reason: ReasonCode, _p: Properties
-    ) -> None:
-        self.acknowledged(packet_id, reason)
-
-    def _on_socket_close(self, _c: mqtt.Client, _u: Any, socket: Any) -> None:
-        # paho closes the socket next; the loop must forget it while its number is still its own.
-        self.loop.remove_reader(socket)
-        self.loop.remove_writer(socket)
-
-
-def new_client(device_id: str, secret: str) -> mqtt.Client:
-    """A client that has not connected yet; its last will says ``offline``."""
-    client = mqtt.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=device_id,
-        protocol=mqtt.MQTTv5,
-        reconnect_on_failure=False,
-    )
-    client.username_pw_set(device_id, secret)
-    client.will_set(str(Topic(device_id, Channel.STATUS)), b"offline", qos=1, retain=True)
-    return client
+        Args:
+            with_will: say so to the broker, which publishes the last will then; otherwise the
+                connection is cut, as by a loss of power.
+        """
+        if with_will and self.welcome:
+            with contextlib.suppress(OSError):  # gone already
+                self.send(mqtt5.DisconnectPacket(reason_code=WITH_LAST_WILL).write())
+        self.socket.close()

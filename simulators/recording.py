@@ -1,24 +1,25 @@
-"""Recorded data: rows of a CSV file with a time and the values of one device."""
+"""Recorded data: rows of a file with a time and the values of one device."""
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from typing import Any
+
+from broker.topics import METRIC_NAME
+from simulators import tables
+from simulators.tables import RecordingError
 
 DAY = timedelta(days=1)
 # The platform stores nothing older.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-END_OF_DAY = re.compile(r"\b24:00(:00(\.0+)?)?(?!\d)")
+# Not the minutes and seconds of 00:24:00.
+END_OF_DAY = re.compile(r"(?<![\d:])24:00(:00(\.0+)?)?(?!\d)")
 ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
-
-
-class RecordingError(ValueError):
-    """The file cannot be played; the message says where it is wrong and what helps."""
 
 
 @dataclass(frozen=True)
@@ -49,40 +50,36 @@ class Layout:
     """How a file is to be read.
 
     Attributes:
-        columns: the column of each metric.
+        columns: the column of each metric; None: every column is the metric of its name.
         time_columns: joined by a space they are the time.
         time_format: ``iso`` (ISO 8601), ``epoch`` (seconds since 1970), ``epoch-ms``, or a format
-            of strptime. 24:00 is understood as the end of the day.
+            of strptime. 24:00 is understood as the end of the day. Parquet's own times need none.
         zone: of times that do not tell their own.
         year: replaces the year of every row; None keeps it.
     """
 
-    columns: Mapping[str, str]
+    columns: Mapping[str, str] | None
     time_columns: Sequence[str]
     time_format: str = "iso"
     zone: tzinfo = field(default=UTC)
     year: int | None = None
 
 
-def read_csv(path: Path, layout: Layout) -> Recording:
-    """Read a file whose first line names the columns.
-
-    The delimiter (comma, semicolon, tab or bar) is taken from that line.
+def read(path: Path, layout: Layout) -> Recording:
+    """Read a CSV, JSON Lines or Parquet file, which its name tells.
 
     Raises:
         RecordingError: no such file, no such column, an unreadable time, or nothing to play.
     """
     rows: list[Row] = []
     skipped_values = skipped_rows = 0
-    for line, cells in lines(path, [*layout.time_columns, *layout.columns.values()]):
-        text = " ".join(cells[column].strip() for column in layout.time_columns)
+    columns = layout.columns or every_metric(path, layout)
+    for line, cells in tables.rows_of(path, [*layout.time_columns, *columns.values()]):
         try:
-            time = parse_time(text, layout)
+            time = time_of([cells.get(column) for column in layout.time_columns], layout)
         except (ValueError, OverflowError) as error:
-            raise RecordingError(
-                f"{path}, line {line}: cannot read the time {text!r}: {error}"
-            ) from error
-        found = {metric: number(cells[column]) for metric, column in layout.columns.items()}
+            raise RecordingError(f"{path}, line {line}: cannot read the time: {error}") from error
+        found = {metric: number(cells.get(column)) for metric, column in columns.items()}
         values = {metric: value for metric, value in found.items() if value is not None}
         skipped_values += len(found) - len(values)
         if time is None or not values:
@@ -94,43 +91,45 @@ def read_csv(path: Path, layout: Layout) -> Recording:
     return Recording(sorted(rows, key=lambda row: row.time), skipped_values, skipped_rows)
 
 
-def lines(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each line's number and its cells by column; a line that is cut short has empty cells."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            if not first.strip():
-                raise RecordingError(f"{path} is empty")
-            file.seek(0)
-            delimiter = max(",;\t|", key=first.count)
-            reader = csv.DictReader(file, delimiter=delimiter, restval="", restkey="")
-            require_columns(path, needed, reader.fieldnames or ())
-            for cells in reader:
-                yield reader.line_num, cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordingError(f"cannot read {path}: {error}") from error
+def every_metric(path: Path, layout: Layout) -> dict[str, str]:
+    """Every column that is no time, as the metric of its name."""
+    names = [name for name in tables.columns_of(path) if name not in layout.time_columns]
+    for name in names:
+        if not METRIC_NAME.fullmatch(name):
+            raise RecordingError(
+                f"{path}: {name!r} is no name of a metric: say with `--map METRIC=COLUMN` which "
+                "columns to play"
+            )
+    return {name: name for name in names}
 
 
-def require_columns(path: Path, needed: Sequence[str], there: Sequence[str]) -> None:
-    """Raise RecordingError where a column is missing."""
-    if missing := [column for column in needed if column not in there]:
-        raise RecordingError(
-            f"{path} has no column {', '.join(map(repr, missing))}; "
-            f"it has {', '.join(map(repr, there))}"
-        )
-
-
-def number(text: str) -> float | None:
+def number(cell: Any) -> float | None:
     """The number that a cell holds; None where it holds none."""
     try:
-        value = float(text)
-    except ValueError:
+        value = float(cell)
+    except (ValueError, TypeError, OverflowError):
         return None
     return value if math.isfinite(value) else None
 
 
-def parse_time(text: str, layout: Layout) -> float | None:
+def time_of(cells: Sequence[Any], layout: Layout) -> float | None:
     """Seconds since 1970; None for a 29 February in a year that has none.
+
+    Raises:
+        ValueError: the cells are no time in the layout's format.
+    """
+    [only, *others] = cells
+    if isinstance(only, datetime) and not others:
+        return in_year(only if only.tzinfo else only.replace(tzinfo=layout.zone), layout)
+    text = " ".join(str("" if cell is None else cell).strip() for cell in cells)
+    try:
+        return parse_time(text, layout)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r}: {error}") from error
+
+
+def parse_time(text: str, layout: Layout) -> float | None:
+    """Seconds since 1970 of a text.
 
     Raises:
         ValueError: the text is no time in the layout's format.
@@ -139,13 +138,19 @@ def parse_time(text: str, layout: Layout) -> float | None:
     moment = parse_moment(END_OF_DAY.sub("00:00\\1", text), layout.time_format)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=layout.zone)
+    # The day's end only now: 31 December, 24:00 is the beginning of the next year, whatever it is.
+    time = in_year(moment, layout)
+    return time + DAY.total_seconds() if time is not None and ends_a_day else time
+
+
+def in_year(moment: datetime, layout: Layout) -> float | None:
+    """Seconds since 1970 of a moment, in the year that the layout wants."""
     if layout.year is not None:
         try:
             moment = moment.replace(year=layout.year)
         except ValueError:
             return None
-    # Only now: 31 December, 24:00 is the beginning of the next year, whatever year that is.
-    return (moment + DAY if ends_a_day else moment).timestamp()
+    return moment.timestamp()
 
 
 def parse_moment(text: str, time_format: str) -> datetime:
@@ -180,6 +185,12 @@ def shifted(rows: Sequence[Row], now: float) -> list[Row]:
     """
     days = math.floor((now - rows[-1].time) / 86_400)
     return [Row(row.time + days * 86_400, row.values) for row in rows]
+
+
+def beginning_at(rows: Sequence[Row], time: float) -> list[Row]:
+    """The rows moved so that the first is at ``time``."""
+    later = time - rows[0].time
+    return [Row(row.time + later, row.values) for row in rows]
 
 
 def ending_now(rows: Sequence[Row], now: float, speed: float, seconds: float) -> list[Row]:

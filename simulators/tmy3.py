@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simulators.recording import Recording, RecordingError, Row
+from simulators.recording import Recording, Row
+from simulators.tables import RecordingError
 
 STATION = Path("data/723170TYA.CSV")
 

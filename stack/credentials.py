@@ -19,10 +19,11 @@ class Credentials:
     registry: str
     grafana: str
     identity: str
+    certificate: str
 
 
 # Those that folders of older versions lack: nothing depends on them yet.
-LATER = ("identity",)
+LATER = ("identity", "certificate")
 
 
 def load(home: Home) -> Credentials:

@@ -23,6 +23,7 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
 # Settings of the registry alone, which it checks by itself.
 HANDED_ON = (
     "PUBLIC_URL", "TRUSTED_PROXIES", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET",
+    "SMTP_HOST", "SMTP_PORT", "SMTP_TLS", "SMTP_USER", "SMTP_PASSWORD", "MAIL_FROM",
 )  # fmt: skip
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOPBACK = "127.0.0.1"
@@ -102,6 +103,7 @@ def registry(settings: Settings, home: Home, credentials: Credentials) -> Servic
             REGISTRY_PASSWORD=credentials.registry,
             INGEST_PASSWORD=credentials.ingest,
             IDENTITY_KEY=credentials.identity,
+            CERTIFICATE_KEY=credentials.certificate,
             **handed_on(os.environ),
             **shared(settings, credentials),
         ),

@@ -17,15 +17,14 @@ WARNING_DAYS = (30, 7)
 Decision = Literal["accepted", "refused", "withdrawn", "revoked"]
 
 
-async def create_agreement(connection: Connection, agreement: Row) -> int:
+async def create_agreement(connection: Connection, agreement: Row) -> int | None:
     """Offer an agreement.
 
     Returns:
-        Its number.
+        Its number; None where its last day is over.
     """
-    row = await only(connection, QUERIES["create_agreement"], agreement)
-    number: int = row["id"]
-    return number
+    row = await first(connection, QUERIES["create_agreement"], agreement)
+    return None if row is None else row["id"]
 
 
 async def not_of_tenant(
@@ -90,9 +89,18 @@ async def decide(
     return await first(connection, QUERIES["decide"], parameters) is not None
 
 
-async def warn(connection: Connection) -> None:
-    """Store the warnings that are due; those that are there already stay as they are."""
-    await connection.execute(QUERIES["warn"], {"days": list(WARNING_DAYS)})
+async def warn(connection: Connection) -> list[Row]:
+    """Store the warnings that are due; those that are there already stay as they are.
+
+    Returns:
+        The new ones, with ``expires_at``, when nobody has to be warned any more.
+    """
+    return await every(connection, QUERIES["warn"], {"days": list(WARNING_DAYS)})
+
+
+async def warned(connection: Connection, agreement_id: int) -> list[Row]:
+    """Whom a warning concerns: ``email, language`` of those who decide on both sides."""
+    return await every(connection, QUERIES["warned"], {"agreement_id": agreement_id})
 
 
 async def notices(connection: Connection, scope: Scope, after: int | None, limit: int) -> list[Row]:

@@ -162,18 +162,14 @@ def add_series(connection: Connection, new: Sequence[Row]) -> None:
     connection.execute(QUERIES["add_series"], {**columns, "first_seen": first_seen})
 
 
-def find_series(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], int]:
-    """The series of devices, by device and metric."""
-    found: dict[tuple[str, str], int] = {}
-    for first in range(0, len(ids), PORTION):
-        rows = every(connection, "find_series", {"devices": ids[first : first + PORTION]})
-        found |= {(row["device_id"], row["metric"]): row["id"] for row in rows}
-    return found
+def add_rejections(connection: Connection, columns: Row) -> tuple[int, int]:
+    """Add rejections, given as columns.
 
-
-def add_rejections(connection: Connection, columns: Row) -> int:
-    """Add rejections, given as columns; how many of them were not there."""
-    return connection.execute(QUERIES["add_rejections"], columns).rowcount
+    Returns:
+        How many of them were not there, and how many are older than the device's data are kept.
+    """
+    row = only(connection, "add_rejections", columns)
+    return row["stored"], row["expired"]
 
 
 def every(connection: Connection, query: str, parameters: Row) -> list[Row]:

@@ -44,6 +44,7 @@ async def step(connection: Connection, tenant_id: str) -> tuple[int, bool]:
     tenant = {"tenant_id": tenant_id}
     if await first(connection, QUERIES["start"], tenant):
         await connection.execute(QUERIES["revoke_secrets"], tenant)
+        await connection.execute(QUERIES["forget_people"], tenant)
         await connection.execute(QUERIES["end_memberships"], tenant)
         return 0, False
     settled = await first(connection, QUERIES["settled"], {**tenant, "settling": SETTLING})

@@ -45,6 +45,13 @@ async def devices(
     return [shown(row) for row in found]
 
 
+async def device_ids(connection: Connection, scope: Scope, filters: Row, limit: int) -> list[str]:
+    """The ids of the devices of the scope, in order: many, without what is known of them."""
+    wanted = {name: filters.get(name) for name in FILTERS}
+    found = await seen(connection, QUERIES["device_ids"], scope, {**wanted, "limit": limit})
+    return [row["id"] for row in found]
+
+
 async def device(connection: Connection, scope: Scope, device_id: str) -> Row | None:
     """One device, if it is in the scope; ``shared`` tells that only an agreement shows it."""
     parameters = {**scope.parameters(), "id": device_id}

@@ -46,6 +46,8 @@ class Series(NamedTuple):
         device_rate: the device's quota in values per second; None: none.
         tenant_id: the owner.
         tenant_rate: the owner's quota; None: none.
+        kept: the times of the device, from and until in µs since 1970 (None: open), whose readings
+            are kept for so many days; those of other times are kept for ever. None: all are.
     """
 
     device_id: str
@@ -60,6 +62,7 @@ class Series(NamedTuple):
     device_rate: float | None
     tenant_id: str
     tenant_rate: float | None
+    kept: Sequence[tuple[int | None, int | None, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,15 @@ def resolve_series(
         "units": [units.get(key) for key in keys],
     }
     connection.execute(QUERIES["register_series"], parameters)
+    return find_series(connection, keys)
+
+
+def find_series(connection: psycopg.Connection, keys: Sequence[tuple[str, str]]) -> list[Series]:
+    """Those of the series that are there, by device id and metric; in any order."""
+    parameters = {
+        "devices": [device for device, _ in keys],
+        "metrics": [metric for _, metric in keys],
+    }
     cursor = connection.cursor(row_factory=class_row(Series))
     return cursor.execute(QUERIES["find_series"], parameters).fetchall()
 
@@ -218,6 +230,7 @@ def note_statuses(connection: psycopg.Connection, statuses: Iterable[Status]) ->
         devices, ts, online = (list(column) for column in zip(*sorted(each), strict=True))
         parameters = {"devices": devices, "ts": ts, "online": online}
         connection.execute(QUERIES["note_statuses"], parameters)
+        connection.execute(QUERIES["note_status_changes"], parameters)
 
 
 def in_turns(statuses: Iterable[Status]) -> Iterator[list[Status]]:

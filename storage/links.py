@@ -17,6 +17,13 @@ async def create_invitation(connection: Connection, invited_by: int, invitation:
     return {**await only(connection, QUERIES["create_invitation"], parameters), "token": token}
 
 
+async def invited_lately(connection: Connection, user_id: int) -> int:
+    """How many invitations a user has made within a day."""
+    row = await only(connection, QUERIES["invited_lately"], {"invited_by": user_id})
+    number: int = row["invitations"]
+    return number
+
+
 async def invitations(
     connection: Connection, viewer: Viewer, after: int | None, limit: int
 ) -> list[Row]:

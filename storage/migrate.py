@@ -9,6 +9,7 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+from storage.aggregates import ensure
 from storage.errors import MigrationError
 
 # Any number that nothing else of ours uses: "technopark" on a telephone's keys, shortened.
@@ -61,8 +62,8 @@ def migrate(connection: psycopg.Connection) -> list[Migration]:
         The migrations that were applied now.
 
     Raises:
-        MigrationError: the database was migrated by a newer version, or an applied file was
-            changed afterwards.
+        MigrationError: the database was migrated by a newer version, an applied file was changed
+            afterwards, or the edition of TimescaleDB is one that cannot read what is there.
     """
     connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
     try:
@@ -75,6 +76,7 @@ def migrate(connection: psycopg.Connection) -> list[Migration]:
                     "INSERT INTO schema_migrations (version, name, sha256) VALUES (%s, %s, %s)",
                     [migration.version, migration.name, migration.sha256],
                 )
+        ensure(connection)
         return applied
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])

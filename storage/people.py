@@ -30,8 +30,8 @@ async def person(connection: Connection, key: str) -> Row | None:
     """The user whom a token or a session stands for, with the memberships that count today.
 
     Returns:
-        ``id, email, name, memberships, scopes``; None for a key that is unknown, expired or
-        revoked.
+        ``id, email, name, memberships, scopes, has_passes``; None for a key that is unknown,
+        expired or revoked.
     """
     row = await first(connection, QUERIES["person"], {"sha256": hash_token(key)})
     if row and row["unmarked"]:
@@ -42,8 +42,8 @@ async def person(connection: Connection, key: str) -> Row | None:
 
 
 async def create_user(connection: Connection, user: Row) -> Row:
-    """Add a user, who has no role yet."""
-    return await only(connection, QUERIES["create_user"], user)
+    """Add a user, who has no role yet: ``email, name`` and, if it is known, ``language``."""
+    return await only(connection, QUERIES["create_user"], {"language": None, **user})
 
 
 async def users(
@@ -65,6 +65,11 @@ async def user(connection: Connection, viewer: Viewer, user_id: int) -> Row | No
     parameters = {**viewer.parameters(), **page, **search(None)}
     rows = await planned(connection, QUERIES["users"], parameters)
     return rows[0] if rows else None
+
+
+async def forget_person(connection: Connection, user_id: int) -> None:
+    """Delete a user with all that is about him or her alone, in the audit log too."""
+    await connection.execute(QUERIES["forget_person"], {"user_id": user_id})
 
 
 async def create_membership(connection: Connection, user_id: int, membership: Row) -> Row:

@@ -21,12 +21,14 @@ class Scope:
         parks: the parks in which the person has a role: with their home tenants and with the
             devices in their labs.
         user_id: the person, who may read by agreements of his or her own; 0: nobody.
+        has_passes: whether there ever was such an agreement; without one, lists need not look.
     """
 
     everything: bool = False
     tenants: tuple[str, ...] = ()
     parks: tuple[str, ...] = ()
     user_id: int = 0
+    has_passes: bool = False
 
     def covers(self, thing: Row) -> bool:
         """Whether a thing is in the scope, by its ``tenant_id``, ``park_id`` and ``parks``."""
@@ -49,10 +51,11 @@ class Scope:
 
     @property
     def viewers(self) -> list[tuple[str, str]]:
-        """Kind and viewer of each way in which the person looks, as in ``device_viewers``."""
+        """Kind and viewer of each way in which the person looks, as in the viewers' views."""
         if self.everything:
             return [("platform", "")]
-        tenants = [("tenant", tenant) for tenant in (*self.tenants, *self.person)]
+        person = self.person if self.has_passes else ()
+        tenants = [("tenant", tenant) for tenant in (*self.tenants, *person)]
         return tenants + [("park", park) for park in self.parks]
 
     @property

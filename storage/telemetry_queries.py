@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, every, only
+from storage.rows import Connection, Row, Scope, every, first, only, planned
 
 QUERIES = queries.load("registry_telemetry")
 # No reading is older, none is so young (the wire contract): bounds for a range without ends.
@@ -30,6 +30,7 @@ async def latest(
     connection: Connection,
     scope: Scope,
     devices: list[str],
+    metrics: list[str] | None,
     after: tuple[str, str] | None,
     limit: int,
 ) -> list[Row]:
@@ -39,6 +40,7 @@ async def latest(
         connection: where.
         scope: whose.
         devices: which; of those that are not for the scope there is nothing.
+        metrics: None: all.
         after: device and metric before the first one.
         limit: how many at most.
 
@@ -46,10 +48,26 @@ async def latest(
         ``device_id, metric, ts, value, unit, kind, flag`` by device and metric; the value is a
         number, or the state's JSON.
     """
-    device, metric = after or (None, None)
-    page = {"after_device": device, "after_metric": metric, "limit": limit}
-    parameters = {**scope.parameters(), "devices": devices, **page}
-    return await every(connection, QUERIES["latest"], parameters)
+    found: list[Row] = []
+    asked: Row = {**scope.parameters(), "devices": devices, "metrics": metrics}
+    while (wanted := limit - len(found)) > 0:
+        device, metric = after or (None, None)
+        page = {"after_device": device, "after_metric": metric, "limit": wanted}
+        rows = await planned(connection, QUERIES["latest"], {**asked, **page})
+        found += [row for row in rows if await is_there(connection, row)]
+        if len(rows) < wanted:
+            break
+        after = rows[-1]["device_id"], rows[-1]["metric"]
+    return found
+
+
+async def is_there(connection: Connection, row: Row) -> bool:
+    """Whether the row of a series has a value, which is looked up where it is not the newest."""
+    series, during = row.pop("id"), row.pop("during")
+    if row["ts"] is None:
+        parameters = {"series": series, "during": during}
+        row |= await first(connection, QUERIES["latest_before"], parameters) or {}
+    return row["ts"] is not None
 
 
 async def history(

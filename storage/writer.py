@@ -6,7 +6,7 @@ Format: PostgreSQL 18 documentation, COPY, "Binary Format".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from storage.queries import load
 
 # µs between the Unix epoch and PostgreSQL's, 2000-01-01.
 POSTGRES_EPOCH_US = 946_684_800_000_000
+HOUR_US = 3_600_000_000
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 # A tuple of three fields, each after its length in bytes, all big-endian.
@@ -45,12 +46,15 @@ class Readings:
         value: (n,) float64, finite.
         flag: (n,) int8, -1 below and 1 above the range of the device's model, 0 inside; None
             where all are inside.
+        delay: (n,) int64, µs from the reading's time until it came; 0 where it had no time of its
+            own. None where nobody knows, as for what is imported.
     """
 
     series: NDArray[np.int32]
     ts: NDArray[np.int64]
     value: NDArray[np.float64]
     flag: NDArray[np.int8] | None = None
+    delay: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -65,6 +69,9 @@ class Readings:
             None
             if all(part.flag is None for part in parts)
             else np.concatenate([part.flags() for part in parts]),
+            None
+            if any(part.delay is None for part in parts)
+            else np.concatenate([part.delay for part in parts if part.delay is not None]),
         )
 
     def flags(self) -> NDArray[np.int8]:
@@ -78,11 +85,17 @@ class Readings:
             self.ts[rows],
             self.value[rows],
             None if self.flag is None else self.flag[rows],
+            None if self.delay is None else self.delay[rows],
         )
 
     def without(self, rows: NDArray[np.intp]) -> Readings:
         """All rows but those at these indices."""
         return self.at(np.delete(np.arange(len(self)), rows))
+
+    def with_keys(self, keys: Container[tuple[int, int]]) -> Readings:
+        """The rows whose series and time are among the keys."""
+        pairs = zip(self.series.tolist(), self.ts.tolist(), strict=True)
+        return self.at(np.flatnonzero([pair in keys for pair in pairs]))
 
     def in_key_order(self) -> Readings:
         """Sorted by series and time, the first of each key only.
@@ -100,6 +113,16 @@ class Readings:
         last = np.ones(len(self), dtype=bool)
         last[:-1] = self.series[1:] != self.series[:-1]
         return self.at(np.flatnonzero(last))
+
+    def hours_before(self, moment: int) -> dict[str, list[int]]:
+        """The hours of each series with rows before a moment, as parameters of a query.
+
+        Args:
+            moment: µs since 1970.
+        """
+        late = self.ts < moment
+        hours = np.unique(np.stack([self.series[late], self.ts[late] // HOUR_US]), axis=1)
+        return {"series": hours[0].tolist(), "hours": hours[1].tolist()}
 
     def outside(self) -> dict[str, list[int]]:
         """The flagged rows, as parameters of a query."""
@@ -122,42 +145,36 @@ class Readings:
         return HEADER + rows.tobytes() + TRAILER
 
 
-def store_readings(connection: psycopg.Connection, readings: Readings) -> int:
+def store_readings(connection: psycopg.Connection, readings: Readings) -> Readings:
     """Store what is not stored yet, with its flags, and note the newest of each series.
 
     Args:
-        connection: in a transaction, or in autocommit mode.
+        connection: READ COMMITTED; in a transaction, or in autocommit mode.
         readings: in any order; of equal keys the first counts.
 
     Returns:
-        How many were stored. The others were there before.
+        Those that were stored, in key order. The others were there before.
     """
     rows = readings.in_key_order()
     if not len(rows):
-        return 0
+        return rows
+    stored = rows
     with connection.transaction():
         try:
             # Nearly every batch is new: straight in, and only a duplicate takes the longer way.
             with connection.transaction():
-                stored = copy(connection, QUERIES["copy_readings"], rows)
+                copy(connection, QUERIES["copy_readings"], rows)
                 if rows.flag is not None:
                     connection.execute(QUERIES["store_flags"], rows.outside())
         except UniqueViolation:
             connection.execute(QUERIES["create_staging"])
             copy(connection, QUERIES["copy_staging"], rows)
-            counted = connection.execute(QUERIES["insert_staged"], rows.outside()).fetchone()
-            stored = int(counted[0]) if counted else 0
+            inserted = connection.execute(QUERIES["insert_staged"], rows.outside(), binary=True)
+            stored = rows.with_keys(set(inserted.fetchall()))
             connection.execute(QUERIES["empty_staging"])
-        newest = rows.newest()
-        connection.execute(
-            QUERIES["note_newest_readings"],
-            {
-                "series": newest.series.tolist(),
-                "ts": newest.ts.tolist(),
-                "value": newest.value.tolist(),
-            },
-            binary=True,
-        )
+        frontier = note_newest(connection, rows.newest())
+        if rows.ts.min() < frontier:
+            connection.execute(QUERIES["note_stale_hours"], rows.hours_before(frontier))
     return stored
 
 
@@ -177,9 +194,26 @@ def store_flags(
     return connection.execute(QUERIES["store_flags"], outside).rowcount
 
 
-def copy(connection: psycopg.Connection, statement: bytes, rows: Readings) -> int:
-    """Run one COPY and return the number of rows."""
-    cursor = connection.cursor()
-    with cursor.copy(statement) as stream:
+def note_newest(connection: psycopg.Connection, newest: Readings) -> int:
+    """Note the newest reading of each series.
+
+    Returns:
+        Where the hours end that are summed up already, or just now, in µs since 1970: those of
+        readings before it have to be noted.
+    """
+    row = connection.execute(
+        QUERIES["note_newest_readings"],
+        {
+            "series": newest.series.tolist(),
+            "ts": newest.ts.tolist(),
+            "value": newest.value.tolist(),
+        },
+        binary=True,
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def copy(connection: psycopg.Connection, statement: bytes, rows: Readings) -> None:
+    """Run one COPY."""
+    with connection.cursor().copy(statement) as stream:
         stream.write(rows.copy_format())
-    return cursor.rowcount

@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent
 
 # What a JSON answer can be; its shape is the API's contract.
 Json = Any
@@ -178,10 +179,42 @@ class Http:
         Raises:
             ApiError: as for ``get``, also in the middle of the answer.
         """
-        arguments: dict[str, Json] = {"params": given(parameters), "timeout": STREAM_SECONDS}
+        with self._stream(method, path, params=given(parameters), content=content) as response:
+            yield response
+
+    def events(
+        self, path: str, **parameters: Parameter | Sequence[str]
+    ) -> Iterator[ServerSentEvent]:
+        """Server-sent events as they come, until the API ends them.
+
+        Where the connection is lost it is made again, and goes on after the last event.
+
+        Raises:
+            ApiError: as for ``get``, or the API said why there is no more.
+        """
+        asked, last, lost = given(parameters), "", 0
+        while True:
+            headers = {"Last-Event-ID": last} if last else {}
+            try:
+                with self._stream("GET", path, params=asked, headers=headers) as response:
+                    for event in EventSource(response).iter_sse():
+                        last, lost = event.id or last, 0
+                        if event.event == "end":
+                            raise ApiError(response.status_code, "end", event.json()["detail"])
+                        if event.data:
+                            yield event
+                return
+            except ApiError as error:
+                lost += 1
+                if error.status or not last or lost >= self.attempts:
+                    raise
+                time.sleep(1)
+
+    @contextmanager
+    def _stream(self, method: str, path: str, **arguments: Json) -> Iterator[httpx.Response]:
         with (
             self._told(),
-            self._client.stream(method, path, content=content, **arguments) as response,
+            self._client.stream(method, path, timeout=STREAM_SECONDS, **arguments) as response,
         ):
             if response.is_error:
                 response.read()

@@ -11,6 +11,7 @@ class Acceptance(TypedDict):
     token: str
     name: str
     password: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class Agreement(TypedDict):
@@ -83,6 +84,14 @@ Booking = TypedDict(
         "created_at": str,
     },
 )
+
+
+class CertificateKey(TypedDict):
+    """The public key by which certificates are verified."""
+
+    key_id: str
+    algorithm: str
+    public_key: str
 
 
 class Change(TypedDict):
@@ -204,6 +213,15 @@ class DeviceCount(TypedDict):
     count: int
 
 
+class DeviceDay(TypedDict):
+    """A device on a day: which share of it it was up, and the readings of all its series."""
+
+    day: str
+    uptime: float | None
+    received: int
+    expected: int | None
+
+
 class Enrolment(TypedDict):
     """What the app needs, shown once: as text, and as the address that a QR code holds."""
 
@@ -286,6 +304,7 @@ class Invitation(TypedDict):
     park_id: str | None
     tenant_id: str | None
     until: str | None
+    language: str | None
     created_at: str
     expires_at: str
 
@@ -299,7 +318,11 @@ class IssuedCode(TypedDict):
 
 
 class IssuedInvitation(TypedDict):
-    """An invitation with its link: send it to that person by a way that you trust."""
+    """An invitation with its link.
+
+    ``mailed``: a mail with the link is on its way. Where it is false, send the link to that person
+    by a way that you trust.
+    """
 
     id: int
     email: str
@@ -309,10 +332,12 @@ class IssuedInvitation(TypedDict):
     park_id: str | None
     tenant_id: str | None
     until: str | None
+    language: str | None
     created_at: str
     expires_at: str
     token: str
     link: str
+    mailed: bool
 
 
 class IssuedKey(TypedDict):
@@ -334,12 +359,17 @@ class IssuedKey(TypedDict):
 
 
 class IssuedReset(TypedDict):
-    """The link: send it to that person by a way that you trust. It is good once, for a day."""
+    """The link, good once, for a day.
+
+    ``mailed``: a mail with it is on its way. Where it is false, send it to that person by a way
+    that you trust.
+    """
 
     user_id: int
     expires_at: str
     token: str
     link: str
+    mailed: bool
 
 
 class IssuedSecret(TypedDict):
@@ -370,6 +400,20 @@ class Joining(TypedDict):
     """The link of an invitation for the person who asks."""
 
     token: str
+
+
+class KeptTime(TypedDict):
+    """How long the data of a device are kept while a tenant holds it, and by which setting.
+
+    What is older than ``kept_from`` goes; null: nothing. ``data_from`` is the time of the oldest
+    that is there; null: nothing is.
+    """
+
+    tenant_id: str
+    days: int | None
+    level: Literal["device", "model", "tenant", "platform"] | None
+    kept_from: str | None
+    data_from: str | None
 
 
 class Key(TypedDict):
@@ -452,7 +496,7 @@ class Membership(TypedDict):
     created_at: str
 
 
-class Metric(TypedDict):
+class Metric1(TypedDict):
     """A quantity that devices of the model send, with its plausible range.
 
     A number outside the range is stored and flagged, or rejected.
@@ -474,7 +518,7 @@ class Model(TypedDict):
     tenant_id: str | None
     name: str
     description: str
-    metrics: list[Metric]
+    metrics: list[Metric1]
     created_at: str
 
 
@@ -483,7 +527,7 @@ class ModelChanges(TypedDict):
 
     name: NotRequired[str]
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewAgreement(TypedDict):
@@ -553,6 +597,7 @@ class NewInvitation(TypedDict):
     tenant_id: NotRequired[str | None]
     until: NotRequired[str | None]
     email: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class NewKey(TypedDict):
@@ -594,7 +639,7 @@ class NewModel(TypedDict):
     tenant_id: NotRequired[str | None]
     name: str
     description: NotRequired[str]
-    metrics: NotRequired[list[Metric]]
+    metrics: NotRequired[list[Metric1]]
 
 
 class NewOwnersSecret(TypedDict):
@@ -612,6 +657,20 @@ class NewPark(TypedDict):
     time_zone: str
     latitude: NotRequired[float | None]
     longitude: NotRequired[float | None]
+
+
+class NewRetention(TypedDict):
+    """How many days data are kept; null: as the next more general setting says.
+
+    ``longest_days`` goes with the platform's own setting: nothing is kept longer, whatever the
+    others say.
+    """
+
+    tenant_id: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    device_id: NotRequired[str | None]
+    days: int | Literal["forever"] | None
+    longest_days: NotRequired[int | None]
 
 
 class NewSecret(TypedDict):
@@ -660,6 +719,7 @@ class NewUser(TypedDict):
 
     email: str
     name: str
+    language: NotRequired[Literal["en", "id"] | None]
 
 
 class Notice(TypedDict):
@@ -731,6 +791,55 @@ class ProvisionedDevice(TypedDict):
     secret: str
 
 
+QualityGap = TypedDict(
+    "QualityGap",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+    },
+)
+
+
+class QualityGaps(TypedDict):
+    """How many gaps there are and how long they are together; ``items``: the longest hundred."""
+
+    count: int
+    total_seconds: float
+    longest: QualityGap | None
+    items: list[QualityGap]
+
+
+class QualityLine(TypedDict):
+    """A device in a report. ``completeness`` is null where no model says how often it sends."""
+
+    device_id: str
+    name: str
+    tenant_id: str
+    model_id: str | None
+    lab_id: str | None
+    expected: int | None
+    received: int
+    completeness: float | None
+    late_share: float | None
+    duplicates: int
+    out_of_range_share: float | None
+    rejected: int
+    last_seen: str | None
+    online: bool | None
+
+
+QualityReport = TypedDict(
+    "QualityReport",
+    {
+        "from": str,
+        "to": str,
+        "devices": int,
+        "items": list[QualityLine],
+    },
+)
+
+
 class Reading(TypedDict):
     """A number at a time; the flag tells that it is outside the range that the model gives."""
 
@@ -762,6 +871,13 @@ class Refused(TypedDict):
 
     reason: str
     detail: str
+
+
+class RejectedCount(TypedDict):
+    """How many messages, or parts of them, were not stored for a reason."""
+
+    reason: str
+    count: int
 
 
 class Rejection(TypedDict):
@@ -815,6 +931,7 @@ Replay = TypedDict(
                 "wrong-kind",
                 "wrong-unit",
                 "quota",
+                "older-than-retention",
                 "refused-by-storage",
             ]
             | None
@@ -842,6 +959,73 @@ class Replayed(TypedDict):
     next: str | None
 
 
+class Retention(TypedDict):
+    """How many days data are kept: of the device, model or tenant, or of all."""
+
+    id: int | None
+    tenant_id: str | None
+    model_id: str | None
+    device_id: str | None
+    days: int | Literal["forever"] | None
+    longest_days: int | None
+
+
+class RetentionChunk(TypedDict):
+    """Data of all devices of some days, which would go in one piece. ``end`` is left out."""
+
+    table: Literal["readings", "states", "flags", "rejections"]
+    start: str
+    end: str
+    rows: int
+    bytes: int
+
+
+class RetentionDryRun(TypedDict):
+    """What would go: now, or with ``days`` if that were set."""
+
+    tenant_id: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    device_id: NotRequired[str | None]
+    days: NotRequired[int | Literal["forever"] | None]
+    limit: NotRequired[int]
+    cursor: NotRequired[str | None]
+
+
+class RetentionDue(TypedDict):
+    """How many rows of a device would go, in a chunk or one by one; bytes are about so many.
+
+    The tenant is the one that held the device at their time.
+    """
+
+    device_id: str
+    tenant_id: str
+    readings: int
+    states: int
+    flags: int
+    rejections: int
+    bytes: int
+
+
+class RetentionPlan(TypedDict):
+    """What would go; chunks are for administrators, on the first page.
+
+    Rows of a chunk are gone with it: those of ``devices`` count them again.
+    """
+
+    chunks: list[RetentionChunk]
+    devices: list[RetentionDue]
+    next: str | None
+
+
+class RetentionStep(TypedDict):
+    """What a step has let go, and whether it was the last; busy: somebody else is at work."""
+
+    chunks: int
+    rows: int
+    done: bool
+    busy: bool
+
+
 class Secret(TypedDict):
     """When a secret was made and ends; itself it is not shown any more."""
 
@@ -850,6 +1034,53 @@ class Secret(TypedDict):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+
+
+class SeriesDay(TypedDict):
+    """The readings of a series on a day."""
+
+    day: str
+    received: int
+    expected: int | None
+
+
+class SeriesHistory(TypedDict):
+    """A series: times, and a column of the same length for each aggregate, or ``value``.
+
+    A time is that of a reading, or the beginning of a bucket. ``thinned_from`` is how many points
+    there were, where `points` left some out.
+    """
+
+    device_id: str
+    metric: str
+    unit: str | None
+    time_zone: str
+    ts: list[float] | list[str]
+    values: dict[str, list[float | None]]
+    thinned_from: int | None
+
+
+class SeriesQuality(TypedDict):
+    """The figures of a series; what depends on an interval that nobody gives is null.
+
+    ``late``, ``duplicates`` and the clock's offset are of the whole days that the time touches.
+    """
+
+    metric: str
+    unit: str | None
+    interval_seconds: float | None
+    expected: int | None
+    received: int
+    completeness: float | None
+    late: int
+    late_share: float | None
+    duplicates: int
+    out_of_range: int
+    out_of_range_share: float | None
+    offset_median_seconds: float | None
+    offset_p95_seconds: float | None
+    gaps: QualityGaps
+    days: list[SeriesDay]
 
 
 class Session(TypedDict):
@@ -973,6 +1204,7 @@ class User(TypedDict):
     id: int
     email: str
     name: str
+    language: str | None
     created_at: str
 
 
@@ -1014,3 +1246,36 @@ class AcceptedTransfer(TypedDict):
     expires_at: str
     answered_at: str | None
     secrets: list[NewOwnersSecret]
+
+
+DeviceQuality = TypedDict(
+    "DeviceQuality",
+    {
+        "device_id": str,
+        "from": str,
+        "to": str,
+        "time_zone": str,
+        "uptime": float | None,
+        "by_status": bool,
+        "days": list[DeviceDay],
+        "series": list[SeriesQuality],
+        "rejections": list[RejectedCount] | None,
+    },
+)
+
+
+class DeviceRetention(TypedDict):
+    """How long the data of a device are kept: for each tenant that holds, or held, a time of it."""
+
+    device_id: str
+    items: list[KeptTime]
+
+
+class History(TypedDict):
+    """The past of some series, in the order of device and metric."""
+
+    items: list[SeriesHistory]
+    start: str
+    end: str
+    by: str | None
+    fill: Literal["none", "null", "previous", "linear"]

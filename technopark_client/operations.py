@@ -89,9 +89,75 @@ class Operations(Http):
             ),
         )
 
-    def list_latest_of_many(self, *, device_id: Sequence[str]) -> Iterator[m.LatestOfDevice]:
-        """List the newest value of each metric of chosen devices."""
-        return cast("Iterator[m.LatestOfDevice]", self.items(path("latest"), device_id=device_id))
+    def list_latest_of_many(
+        self,
+        *,
+        device_id: Sequence[str] | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+        tag: str | None = None,
+        metric: Sequence[str] | None = None,
+    ) -> Iterator[m.LatestOfDevice]:
+        """List the newest value of each metric of devices: chosen ones, or all of a tenant or a place."""
+        return cast(
+            "Iterator[m.LatestOfDevice]",
+            self.items(
+                path("latest"),
+                device_id=device_id,
+                tenant_id=tenant_id,
+                park_id=park_id,
+                lab_id=lab_id,
+                model_id=model_id,
+                tag=tag,
+                metric=metric,
+            ),
+        )
+
+    def show_history(
+        self,
+        *,
+        device_id: Sequence[str] | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+        tag: str | None = None,
+        metric: Sequence[str],
+        from_: str | None = None,
+        to: str | None = None,
+        by: str | None = None,
+        time_zone: str | None = None,
+        aggregate: Sequence[str] | None = None,
+        fill: str | None = None,
+        points: int | None = None,
+        times: str | None = None,
+    ) -> m.History:
+        """Read the past of one or many series: readings, buckets of time, or a chart."""
+        return cast(
+            "m.History",
+            self.get(
+                path("history"),
+                **{
+                    "device_id": device_id,
+                    "tenant_id": tenant_id,
+                    "park_id": park_id,
+                    "lab_id": lab_id,
+                    "model_id": model_id,
+                    "tag": tag,
+                    "metric": metric,
+                    "from": from_,
+                    "to": to,
+                    "by": by,
+                    "time_zone": time_zone,
+                    "aggregate": aggregate,
+                    "fill": fill,
+                    "points": points,
+                    "times": times,
+                },
+            ),
+        )
 
     def create_park(self, body: m.NewPark) -> m.Park:
         """Add a park."""
@@ -160,6 +226,10 @@ class Operations(Http):
     def show_user(self, user_id: int) -> m.User:
         """Show a user."""
         return cast("m.User", self.get(path("users", user_id)))
+
+    def delete_user(self, user_id: int, *, if_match: str | None = None) -> None:
+        """Delete a user with all that is personal: roles, tokens, sessions, and what the log tells of."""
+        self.delete(path("users", user_id), if_match)
 
     def create_membership(self, user_id: int, body: m.NewMembership) -> m.Membership:
         """Give a user a role."""
@@ -584,6 +654,72 @@ class Operations(Http):
     def lock_sql(self, tenant_id: str) -> None:
         """Let nobody of the tenant read with SQL any more, and end the sessions."""
         self.delete(path("tenants", tenant_id, "sql-password"))
+
+    def list_retention(
+        self,
+    ) -> Iterator[m.Retention]:
+        """List how long data are kept: what the platform sets, and what your tenants set."""
+        return cast("Iterator[m.Retention]", self.items(path("retention")))
+
+    def set_retention(self, body: m.NewRetention) -> m.Retention:
+        """Set how many days data are kept. What is older goes soon, and nothing brings it back."""
+        return cast("m.Retention", self.post(path("retention"), body))
+
+    def try_retention(self, body: m.RetentionDryRun) -> m.RetentionPlan:
+        """Tell what would go now, or if ``days`` were set; nothing is changed."""
+        return cast("m.RetentionPlan", self.post(path("retention", "dry-run"), body))
+
+    def continue_retention(
+        self,
+    ) -> m.RetentionStep:
+        """Let go a part of what may go; call it again until it is done."""
+        return cast("m.RetentionStep", self.post(path("retention", "step")))
+
+    def show_retention(self, device_id: str) -> m.DeviceRetention:
+        """Show how long the device's data are kept, and from when on there are any."""
+        return cast("m.DeviceRetention", self.get(path("devices", device_id, "retention")))
+
+    def show_quality(
+        self,
+        device_id: str,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        metric: Sequence[str] | None = None,
+    ) -> m.DeviceQuality:
+        """Show the data quality of a device: what was to come and what came, gaps, delays, uptime."""
+        return cast(
+            "m.DeviceQuality",
+            self.get(
+                path("devices", device_id, "quality"), **{"from": from_, "to": to, "metric": metric}
+            ),
+        )
+
+    def report_quality(
+        self,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        tenant_id: str | None = None,
+        park_id: str | None = None,
+        lab_id: str | None = None,
+        model_id: str | None = None,
+    ) -> m.QualityReport:
+        """Report the data quality of devices in service that you may see, the worst first."""
+        return cast(
+            "m.QualityReport",
+            self.get(
+                path("quality"),
+                **{
+                    "from": from_,
+                    "to": to,
+                    "tenant_id": tenant_id,
+                    "park_id": park_id,
+                    "lab_id": lab_id,
+                    "model_id": model_id,
+                },
+            ),
+        )
 
     def create_token_by_password(self, body: m.SignInToken) -> m.IssuedToken:
         """Make a token with e-mail address and password. It is shown in this answer only."""

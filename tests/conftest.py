@@ -17,6 +17,7 @@ from psycopg import sql
 
 from stack import runtime
 from storage.migrate import migrate
+from tests import editions
 from tests.parts import free_port, running_database, wait_until
 
 __all__ = ["free_port", "wait_until"]  # what tests take from here
@@ -107,15 +108,40 @@ def cloned(server: str, template: str) -> Iterator[str]:
         connection.execute(DROP_TENANT_ROLES)
 
 
+@pytest.fixture(scope="session")
+def community_server() -> Iterator[str]:
+    """The Community edition with the whole schema: its URL."""
+    with editions.running_community(ROOT / ".technopark" / "community") as url:
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+            migrate(connection)
+        yield url
+
+
 @pytest.fixture
-def database_url(server: str, template: str) -> Iterator[str]:
-    """A fresh migrated database of this test's own; gone afterwards."""
-    with cloned(server, template) as url:
+def community_url(community_server: str) -> str:
+    """The one migrated database of the Community edition, emptied."""
+    with psycopg.connect(community_server, autocommit=True, prepare_threshold=None) as connection:
+        editions.empty(connection)
+    return community_server
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh migrated database of this test's own; gone afterwards.
+
+    By `both_editions` and `on_community` of tests/editions.py it is one of the Community edition.
+    """
+    if getattr(request, "param", "apache") == "community":
+        yield request.getfixturevalue("community_url")
+        return
+    with cloned(request.getfixturevalue("server"), request.getfixturevalue("template")) as url:
         yield url
 
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to a fresh migrated database."""
-    with psycopg.connect(database_url, autocommit=True) as opened:
+    community = "sslmode=disable" in database_url
+    threshold = None if community else 5
+    with psycopg.connect(database_url, autocommit=True, prepare_threshold=threshold) as opened:
         yield opened

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     WRONG_KIND = "wrong-kind"
     WRONG_UNIT = "wrong-unit"
     QUOTA = "quota"
+    OLDER_THAN_RETENTION = "older-than-retention"
     REFUSED_BY_STORAGE = "refused-by-storage"
 
 

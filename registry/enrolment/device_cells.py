@@ -86,9 +86,12 @@ def tags(text: str) -> list[Any]:
     return [tag.strip() for tag in text.split(";") if tag.strip()]
 
 
-def number(text: str) -> str:
-    """A number, also as spreadsheets write it where the comma is the decimal sign."""
-    return text.replace(",", ".")
+def number(text: str) -> float | str:
+    """A number, also as it is written where the comma is the decimal sign; else the text."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return text
 
 
 VALUES = {"tags": tags, **dict.fromkeys(("values_per_second", "latitude", "longitude"), number)}

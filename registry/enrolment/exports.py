@@ -49,8 +49,11 @@ async def export_devices(
     """Write the devices that you may see to a file, in the order of their ids."""
     filters = query.model_dump(exclude={"format"})
     write, kind = (as_csv, CSV_TYPE) if query.format == "csv" else (as_json, "application/json")
+    found = portions(opened, person.scope, filters)
+    # A refusal of the database has to come before the answer begins.
+    first: Sequence[Row] = await anext(found, [])
     return StreamingResponse(
-        write(portions(opened, person.scope, filters)),
+        write(chained(first, found)),
         media_type=kind,
         headers={"Content-Disposition": f'attachment; filename="devices.{query.format}"'},
     )
@@ -67,6 +70,15 @@ async def portions(opened: Pool, scope: Scope, filters: Row) -> AsyncIterator[Se
         if len(rows) < PORTION:
             return
         after = rows[-1]["id"]
+
+
+async def chained(
+    first: Sequence[Row], others: AsyncIterator[Sequence[Row]]
+) -> AsyncIterator[Sequence[Row]]:
+    """All portions again."""
+    yield first
+    async for rows in others:
+        yield rows
 
 
 async def as_csv(found: AsyncIterator[Sequence[Row]]) -> AsyncIterator[str]:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from registry.http.fields import Answer, Slug
+from registry.http.fields import Answer, Slug, YesNo
 
 Outcome = Literal["created", "updated", "unchanged", "different"]
 
 
 class ImportOptions(BaseModel):
-    """How a file is imported; a parameter that is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
+    """How a file is imported."""
 
     tenant_id: Slug | None = Field(None, description="owns the devices whose row names no tenant")
-    dry_run: bool = Field(False, description="tell what would happen, and change nothing")
-    valid_only: bool = Field(False, description="store the other rows though some are faulty")
-    update: bool = Field(False, description="change devices that are there and differ")
-    reissue: bool = Field(
+    dry_run: YesNo = Field(False, description="tell what would happen, and change nothing")
+    valid_only: YesNo = Field(False, description="store the other rows though some are faulty")
+    update: YesNo = Field(False, description="change devices that are there and differ")
+    reissue: YesNo = Field(
         False, description="give those devices new secrets that are there and were never heard"
     )
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, status
 from pydantic import Field
 
 from registry.access import Database, SignedIn, permitted, readable_tenant
-from registry.http.fields import Answer, Body, Name, Slug, Tags, example
+from registry.http.fields import Answer, Body, Name, Number, Slug, Tags, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import NotFoundError
@@ -103,7 +103,7 @@ async def list_provisioning_keys(
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_provisioning_key(
-    key_id: int, tenant: ProvisionedTenant, connection: Database
+    key_id: Number, tenant: ProvisionedTenant, connection: Database
 ) -> None:
     """Make a key worthless; the devices that it made stay."""
     if not await provisioning.revoke_key(connection, tenant["id"], key_id):

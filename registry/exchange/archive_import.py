@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from broker.payloads import Reason
 from broker.payloads.times import CLOCK_TOLERANCE_US, EARLIEST_US
 from registry.exchange.archive_format import SERIES, SERIES_SCHEMA, TABLES, Part
 from registry.exchange.archive_plan import Plan, portions
@@ -21,8 +22,9 @@ from registry.exchange.parquet_files import batches
 from registry.http.problems import ConflictError
 from storage import archives, writer
 from storage.archives import Connection
-from storage.ingest import store_states
+from storage.ingest import find_series, store_states
 from storage.rows import Row
+from storage.rules import Rules
 from storage.writer import Readings, store_readings
 
 KINDS = frozenset({"number", "boolean", "text", "object"})
@@ -111,6 +113,8 @@ class ArchiveImport:
     plan: Plan
     result: Result = field(default_factory=lambda: Result(stored=True))
     series: dict[tuple[str, str], int] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    arrival: int = field(default_factory=lambda: time.time_ns() // 1000)
 
     def work(self) -> Iterator[Line]:
         """Store everything, part by part, and tell how far it is."""
@@ -120,7 +124,6 @@ class ArchiveImport:
                 self.connection, self.plan.tenant_id, "archive", self.archive.manifest.id,
                 self.plan.prefix,
             )  # fmt: skip
-        self.series = archives.find_series(self.connection, sorted(self.plan.devices.values()))
         self.result.resumed_at = begun["done"]
         total = sum(part.rows for _, part in self.archive.tables())
         done = 0
@@ -138,7 +141,9 @@ class ArchiveImport:
 
     def _told(self) -> Result:
         tables = (self.result.readings, self.result.states, self.result.rejections)
-        if any(each.given for each in tables) and not any(each.stored for each in tables):
+        if self.result.faulty:
+            self.result.note = "what is older than data are kept here was not stored"
+        elif any(each.given for each in tables) and not any(each.stored for each in tables):
             self.result.note = "everything was here already: nothing was stored twice"
         return self.result
 
@@ -154,7 +159,14 @@ class ArchiveImport:
             self.result.devices.stored += len(added)
         file = self.archive.table(SERIES, SERIES_SCHEMA)
         for batch in batches(file, SERIES):
-            archives.add_series(connection, [self._series_row(row) for row in batch.to_pylist()])
+            self._add_series([self._series_row(row) for row in batch.to_pylist()])
+
+    def _add_series(self, rows: list[Row]) -> None:
+        """Add series, and learn their ids and how long their data are kept here."""
+        archives.add_series(self.connection, rows)
+        for each in find_series(self.connection, [(row["device"], row["metric"]) for row in rows]):
+            self.rules.learn(each)
+            self.series[each.device_id, each.metric] = each.id
 
     def _series_row(self, row: Row) -> Row:
         if row["kind"] not in KINDS:
@@ -175,14 +187,28 @@ class ArchiveImport:
 
     def _store(self, kind: str, batch: pa.RecordBatch, name: str) -> None:
         ts = moments(batch, name)
-        with self.connection.transaction():
-            if kind == "rejections":
-                stored = self._store_rejections(batch)
-            else:
-                stored = self._store_values(kind, self._series_of(batch), ts, batch, name)
         counted: Counted = getattr(self.result, kind)
         counted.given += len(batch)
-        counted.stored += stored
+        with self.connection.transaction():
+            if kind == "rejections":
+                counted.stored += self._store_rejections(batch)
+            else:
+                series = self._series_of(batch)
+                kept = self._kept(series, ts)
+                batch = batch.take(pa.array(kept))
+                counted.stored += self._store_values(kind, series[kept], ts[kept], batch, name)
+
+    def _kept(self, series: NDArray[np.int32], ts: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The rows that are not older than data of their devices are kept here."""
+        expired = self.rules.expired(series, ts, self.arrival - ts)
+        self._note_expired(len(expired))
+        return np.delete(np.arange(len(series)), expired)
+
+    def _note_expired(self, count: int) -> None:
+        if count:
+            reason = Reason.OLDER_THAN_RETENTION
+            self.result.faulty += count
+            self.result.faults[reason] = self.result.faults.get(reason, 0) + count
 
     def _store_values(
         self, kind: str, series: NDArray[np.int32], ts: NDArray[np.int64], batch: Any, name: str
@@ -194,7 +220,7 @@ class ArchiveImport:
             value = column.to_numpy()
             if not np.isfinite(value).all():
                 raise refused(f"{name} has values that are no numbers")
-            return store_readings(self.connection, Readings(series, ts, value))
+            return len(store_readings(self.connection, Readings(series, ts, value)))
         if kind == "states":
             rows = list(zip(series.tolist(), ts.tolist(), column.to_pylist(), strict=True))
             return store_states(self.connection, rows)
@@ -227,7 +253,9 @@ class ArchiveImport:
             topic.replace(f"/{before}/", f"/{after}/", 1)
             for topic, before, after in zip(columns["topic"], old, columns["device"], strict=True)
         ]
-        return archives.add_rejections(self.connection, columns)
+        stored, expired = archives.add_rejections(self.connection, columns)
+        self._note_expired(expired)
+        return stored
 
 
 def moments(batch: pa.RecordBatch, name: str) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from registry.exchange.archive_writing import archive
 from registry.exchange.streamed import LongWork, Streamed
 from registry.exchange.tables import BINARY
 from registry.exchange.uploads import DataOwner, received
+from registry.http.fields import YesNo
 
 router = APIRouter(prefix="/tenants/{tenant_id}/archive", tags=["imports"])
 
@@ -44,10 +45,10 @@ class ArchiveOptions(BaseModel):
         pattern=r"^([a-z0-9][a-z0-9-]{0,29})?$",
         description="put before the ids of its devices and models",
     )
-    merge: bool = Field(
+    merge: YesNo = Field(
         False, description="devices of the tenant that have the same ids are the same devices"
     )
-    dry_run: bool = Field(False, description="tell what would happen, and store nothing")
+    dry_run: YesNo = Field(False, description="tell what would happen, and store nothing")
 
 
 @router.get(

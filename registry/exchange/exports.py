@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from registry.access import Person, Pool, SignedIn, pool
 from registry.devices import DeviceFilters
 from registry.exchange.names import TIME, WORD, Names, distinct, wanted
 from registry.exchange.streamed import LongWork, Streamed
 from registry.exchange.tables import BINARY, MEDIA_TYPES, WRITERS, Format
-from registry.http.fields import MetricName
+from registry.http.fields import MetricName, Moment
 from registry.http.problems import NotFoundError
 from registry.rejections import End
 from storage import devices, exports, streams
@@ -51,7 +51,7 @@ class HistoryFileQuery(DeviceFilters):
     metrics: list[MetricName] | None = Field(
         None, alias="metric", max_length=100, description="only these, as many as there are"
     )
-    start: AwareDatetime | None = Field(None, alias="from", description="the first time")
+    start: Moment | None = Field(None, alias="from", description="the first time")
     end: End = None
     format: Format = Field("csv", description="a table as text, or a Parquet file")
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from broker.payloads import Reason
 from broker.payloads.times import CLOCK_TOLERANCE_US, EARLIEST_US
 from broker.topics import METRIC_NAME
 from registry.exchange.history_files import HistoryFile, Rows, open_history
@@ -31,7 +32,7 @@ from storage import archives
 from storage.archives import Connection
 from storage.ingest import resolve_series
 from storage.rows import Row
-from storage.rules import Rules
+from storage.rules import Rules, days_of
 from storage.writer import Readings, store_readings
 
 # So many faults are told one by one; the others are counted.
@@ -239,11 +240,13 @@ class Target:
         connection: to the database.
         tenant_id: whose devices they may be.
         dry: whether new series are only tried out.
+        arrival: when the file came, in µs since 1970.
     """
 
     connection: Connection
     tenant_id: str
     dry: bool
+    arrival: int
     rules: Rules = field(default_factory=Rules)
     series: dict[tuple[str, str], int] = field(default_factory=dict)
     times: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -272,15 +275,31 @@ class Target:
                 values.lines[wrong], "device", "not-yours", says(values.devices, wrong, words)
             )
         kept = np.flatnonzero((series >= 0) & held)
-        rows = Readings(series[kept], values.ts[kept], values.value[kept])
-        flagged, refused = self.rules.apply(rows)
+        ts = values.ts[kept]
+        rows = Readings(series[kept], ts, values.value[kept], delay=self.arrival - ts)
+        flagged, refused, expired = self.rules.judge(rows)
+        if expired.size:
+            numbers = values.lines[kept[expired]]
+            faults.add(
+                numbers, "time", Reason.OLDER_THAN_RETENTION, self._too_old(rows.at(expired))
+            )
         if refused.size:
             wrong = kept[refused]
             words = "has a value that the model refuses: out of its range, or of another kind"
             faults.add(
                 values.lines[wrong], "value", "out-of-range", says(values.metrics, wrong, words)
             )
-        return flagged.without(refused)
+        return flagged.without(np.concatenate([refused, expired]))
+
+    def _too_old(self, rows: Readings) -> Callable[[int], str]:
+        """A sentence about a reading that is not kept any more."""
+
+        def sentence(index: int) -> str:
+            series, ts = self.rules.kept(int(rows.series[index])), int(rows.ts[index])
+            days = days_of(series, ts)
+            return f"is older than the {days} days for which data of {series.device_id} are kept"
+
+        return sentence
 
     def _places(self, values: Values) -> tuple[NDArray[np.int32], Mask]:
         """The series of each value, and whether its time is the tenant's."""
@@ -342,7 +361,8 @@ def import_history(request: HistoryRequest) -> Iterator[Line]:
             raise ConflictError("this file is being imported into this tenant just now")
         faults = Faults()
         columns.file.blamed = faults.add_line
-        given = yield from checked(Target(connection, request.tenant_id, dry=True), columns, faults)
+        target = Target(connection, request.tenant_id, True, time.time_ns() // 1000)
+        given = yield from checked(target, columns, faults)
         yield from (Line(fault=fault) for fault in faults.told)
         result = Result(stored=False, faulty=faults.rows, faults=dict(faults.counts))
         result.readings.given = given
@@ -353,7 +373,7 @@ def import_history(request: HistoryRequest) -> Iterator[Line]:
             yield Line(result=result)
             return
         columns.file.blamed = lambda _number, _detail: None
-        target = Target(connection, request.tenant_id, dry=False)
+        target = Target(connection, request.tenant_id, False, target.arrival)
         begun = archives.begin_import(connection, request.tenant_id, "history", source)
         result.stored, result.resumed_at = True, begun["done"]
         yield from stored(target, columns, begun, result)
@@ -389,7 +409,7 @@ def stored(target: Target, columns: Columns, begun: Row, result: Result) -> Iter
         with target.connection.transaction():
             for values in columns.values(rows, ignored):
                 readings = target.readings(values, ignored)
-                result.readings.stored += store_readings(target.connection, readings)
+                result.readings.stored += len(store_readings(target.connection, readings))
             archives.note_done(target.connection, begun["id"], done)
         yield Line(progress=Progress(step="storing", done=done, total=None))
     archives.finish_import(target.connection, begun["id"])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from broker.topics import METRIC_NAME
-from registry.http.fields import METRIC_RULE, DeviceId, TimeZone
+from registry.http.fields import METRIC_RULE, DeviceId, TimeZone, YesNo
 
 EPOCHS = {"s": 1_000_000, "ms": 1000, "us": 1}
 
@@ -36,8 +36,8 @@ class HistoryOptions(BaseModel):
     time_zone: TimeZone | None = Field(None, description="of times that do not tell their own")
     delimiter: Literal["auto", ",", ";", "\t", "|"] = Field("auto", description="between cells")
     decimal: Literal["auto", ".", ","] = Field("auto", description="the decimal sign")
-    dry_run: bool = Field(False, description="tell what would happen, and store nothing")
-    valid_only: bool = Field(False, description="store the other rows though some are faulty")
+    dry_run: YesNo = Field(False, description="tell what would happen, and store nothing")
+    valid_only: YesNo = Field(False, description="store the other rows though some are faulty")
 
     @field_validator("columns")
     @classmethod

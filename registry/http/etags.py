@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.access import Database, SignedIn
-from registry.http.fields import Answer
+from registry.http.fields import Answer, matching
 from registry.http.problems import PreconditionFailedError
 from storage.locks import Lockable, lock
 from storage.rows import Row
@@ -109,11 +109,13 @@ class Tagging:
         return {**body, "body": b""}
 
 
+TAGS = r'\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*'
 IfMatch = Annotated[
-    str | None,
+    Annotated[str, matching(TAGS, "give the ETag as you got it, with its quotes, or *")] | None,
     Header(
         alias="If-Match",
         description="the ETag of what you have read: it is still the same",
+        json_schema_extra={"pattern": f"^({TAGS})$"},
     ),
 ]
 

@@ -18,6 +18,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from registry.access import Credentials, Database, SignedIn, token_scheme
+from registry.http.fields import matching
 from registry.http.problems import ConflictError, UnprocessableError
 from storage import idempotency
 from storage.idempotency import Kept
@@ -25,13 +26,13 @@ from storage.rows import Connection
 
 NONCE_BYTES = 12
 
+KEY = r"[\x21-\x7e]{1,255}"
+KEY_RULE = "give 1 to 255 visible ASCII characters, without blanks: a UUID is a good key"
 Key = Annotated[
-    str | None,
+    Annotated[str, matching(KEY, KEY_RULE)] | None,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
+        json_schema_extra={"pattern": f"^{KEY}$"},
         description="any text that you use for this one request: within 24 hours, the same "
         "request with the same key is done once, and gets the same answer",
     ),

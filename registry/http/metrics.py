@@ -15,6 +15,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.access import Pool
@@ -58,17 +59,25 @@ class Measured:
             return
         # Where nobody answers, the server does, with 500.
         started, status = time.perf_counter(), 500
+        ended: float | None = None
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             status = message.get("status", status)
+            if message["type"] == "http.response.start" and is_endless(message):
+                ended = time.perf_counter()
             await send(message)
 
         try:
             await self.app(scope, receive, noted)
         finally:
-            taken = time.perf_counter() - started
+            taken = (ended or time.perf_counter()) - started
             self.seconds.labels(route_of(scope), scope["method"], str(status)).observe(taken)
+
+
+def is_endless(start: Message) -> bool:
+    """Whether an answer lasts as long as its reader likes: a stream of events."""
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/event-stream")
 
 
 def route_of(scope: Scope) -> str:

@@ -10,10 +10,11 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from registry.http.fields import ONE_LINE
 from registry.http.problems import FieldError, UnprocessableError
 from storage.rows import Row
 
@@ -40,9 +41,7 @@ class Page(BaseModel, Generic[Item]):
 
 
 class PageQuery(BaseModel):
-    """The parameters of every list; a parameter that is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
+    """The parameters of every list."""
 
     limit: int = Field(50, ge=1, le=1000, description="items on a page")
     cursor: str | None = Field(
@@ -69,12 +68,8 @@ class PageQuery(BaseModel):
 class Search(BaseModel):
     """What is searched for."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    q: str | None = Field(
-        None,
-        max_length=200,
-        description="words that it has in its id or name, in any order",
+    q: Annotated[str, Field(max_length=200), ONE_LINE] | None = Field(
+        None, description="words that it has in its id or name, in any order"
     )
 
 

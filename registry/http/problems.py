@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -12,9 +12,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
+from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 RETRY_SECONDS = 2
 
 log = structlog.get_logger()
@@ -77,6 +78,13 @@ class UnprocessableError(ProblemError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class UnsupportedMediaTypeError(ProblemError):
+    """The body is not of a kind that the route takes."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    headers: ClassVar[Mapping[str, str]] = {"Accept": "application/json"}
+
+
 class TooManyAttemptsError(ProblemError):
     """Too many attempts failed; the next one is heard after a while.
 
@@ -135,9 +143,9 @@ def install(app: FastAPI) -> None:
         return answer(problem.status, problem.detail, problem.errors, problem.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        problem = from_validation(request, error)
-        return answer(problem.status, problem.detail, problem.errors)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        problem = from_validation(error)
+        return answer(problem.status, problem.detail, problem.errors, problem.headers)
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
@@ -145,6 +153,11 @@ def install(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # The framework names the methods of one route, and a path may have several.
             headers["Allow"] = allowed(app, request.url.path)
+            sentence = f"{request.method} is not for this path: it takes {headers['Allow']}"
+            return answer(error.status_code, sentence, headers=headers)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            sentence = "there is nothing at this path: /docs and /api/v1/openapi.json list them all"
+            return answer(error.status_code, sentence, headers=headers)
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # The framework's word for a body that Python's decoder fails on.
             sentence = "the body is no JSON: it is not UTF-8, or nested too deep"
@@ -164,44 +177,101 @@ def install(app: FastAPI) -> None:
 
 def allowed(app: FastAPI, path: str) -> str:
     """The methods of a path, for the header ``Allow``: of all routes that have it."""
-    methods = {
-        method.upper()
-        for template, operations in app.openapi()["paths"].items()
-        if compile_path(template)[0].match(path)
-        for method in operations
-    }
-    return ", ".join(sorted(methods))
+    asked = {"type": "http", "path": path, "root_path": "", "headers": []}
+    methods = (
+        method
+        for method in METHODS
+        if any(route.matches({**asked, "method": method})[0] is Match.FULL for route in app.routes)
+    )
+    return ", ".join(methods)
 
 
-def from_validation(request: Request, error: RequestValidationError) -> ProblemError:
+def from_validation(error: RequestValidationError) -> ProblemError:
     """Each refused field with its place and a sentence; never with what was sent."""
     problems = error.errors()
-    if problems[0]["type"] == "json_invalid":
-        place, why = problems[0]["loc"][-1], problems[0]["ctx"]["error"]
+    first = problems[0]
+    if first["type"] == "json_invalid":
+        place, why = first["loc"][-1], first["ctx"]["error"]
         return UnprocessableError(f"the body is no JSON: {why} at character {place}")
-    kind = request.headers.get("content-type", "")
-    if problems[0]["loc"] == ("body",) and "json" not in kind:
-        return UnprocessableError(
-            "send the body as JSON, with the header Content-Type: application/json"
-        )
+    if first["loc"] == ("body",) and first["type"] == "missing":
+        return UnprocessableError(f"the body is missing: {SEND_JSON}")
+    if first["loc"] == ("body",) and isinstance(first["input"], bytes):
+        return UnsupportedMediaTypeError(SEND_JSON)
     return UnprocessableError(
-        "some fields are not as they should be",
-        [{**place_of(problem["loc"]), "detail": sentence_of(problem)} for problem in problems],
+        WRONG_FIELDS,
+        distinct({**place_of(each["loc"]), "detail": sentence_of(each)} for each in problems),
     )
 
 
+def distinct(errors: Iterable[FieldError]) -> list[FieldError]:
+    """Each once: two dependencies of a route may read the same header."""
+    return [*{tuple(each.items()): each for each in errors}.values()]
+
+
 def sentence_of(problem: Mapping[str, Any]) -> str:
-    """What is wrong with a field."""
-    if problem["type"] == "extra_forbidden":
-        return "there is no such field: is its name misspelt?"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    """What is wrong with a field, and how to mend it, instead of pydantic's words."""
+    kind, context = problem["type"], problem.get("ctx", {})
+    # A secret, of which pydantic speaks as of a list.
+    if context.get("field_type") == "Value" and kind in ("too_short", "too_long"):
+        kind = f"string_{kind}"
+    sentence = SENTENCES.get(kind)
+    if sentence is None:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    if "{" not in sentence:
+        return sentence
+    return sentence.format_map({name: plain(value) for name, value in context.items()})
+
+
+def plain(value: object) -> object:
+    """A limit as people write it: 90, where pydantic has 90.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+SEND_JSON = "send the body as JSON, with the header Content-Type: application/json"
+WRONG_FIELDS = "some fields are not as they should be"
+OBJECT, INTEGER, NUMBER, YES_NO = (
+    "give an object",
+    "give a whole number",
+    "give a number",
+    "give true or false",
+)
+# By pydantic's types of errors.
+SENTENCES = {
+    "extra_forbidden": "there is no such field: is its name misspelt?",
+    "missing": "this has to be given",
+    "string_type": "give a text",
+    "int_type": INTEGER,
+    "int_parsing": INTEGER,
+    "int_from_float": INTEGER,
+    "int_parsing_size": "this number is too large",
+    "float_type": NUMBER,
+    "float_parsing": NUMBER,
+    "finite_number": "give a number that is not infinite",
+    "bool_type": YES_NO,
+    "bool_parsing": YES_NO,
+    "list_type": "give a list",
+    "dict_type": OBJECT,
+    "model_type": OBJECT,
+    "model_attributes_type": OBJECT,
+    "literal_error": "give one of {expected}",
+    "enum": "give one of {expected}",
+    "greater_than": "give more than {gt}",
+    "greater_than_equal": "give {ge} or more",
+    "less_than_equal": "give {le} or less",
+    "string_too_short": "give {min_length} or more characters",
+    "string_too_long": "give {max_length} or fewer characters",
+    "too_short": "too short: give {min_length} or more",
+    "too_long": "too long: give {max_length} or fewer",
+}
 
 
 def place_of(location: Sequence[str | int]) -> FieldError:
     """Where a refused field is: a JSON pointer into the body, or a parameter's name."""
     source, *path = [str(part) for part in location]
     if source == "body":
-        return {"pointer": "#/" + "/".join(path)}
+        # RFC 6901: the body itself is "#".
+        keys = (key.replace("~", "~0").replace("/", "~1") for key in path)
+        return {"pointer": "#" + "".join(f"/{key}" for key in keys)}
     return {"parameter": ".".join(path)}
 
 
@@ -215,7 +285,9 @@ def from_database(error: psycopg.Error) -> ProblemError:
             column = referring_column(error)
             return no_such(column, column.removesuffix("_id"))
         case psycopg.errors.IntegrityError() | psycopg.DataError():
-            return UnprocessableError("a value is not one that can be stored")
+            return UnprocessableError(
+                "a value cannot be stored: there is a NUL character in it, or it is too large"
+            )
         case psycopg.OperationalError() | psycopg.InterfaceError():
             log.warning("the database is away", error=type(error).__name__)
             return UnavailableError("the database does not answer: try again soon")

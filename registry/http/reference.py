@@ -61,6 +61,7 @@ REFUSALS = {
     "409": "It does not go together with what is there.",
     "412": "It is not any more as you read it: `If-Match` does not hold.",
     "413": "The body is larger than 1 MiB, or a file than 16 MiB.",
+    "415": "The body is not JSON, or is not called so by its Content-Type.",
     "422": "Some fields are not as they should be.",
     "429": "Too many tries; Retry-After says when to try again.",
     "503": "A part that is needed is away; Retry-After says when to try again.",
@@ -141,12 +142,20 @@ def names(operation: dict[str, Any], parameter: str) -> bool:
     return any(each["name"] == parameter for each in operation.get("parameters", ()))
 
 
+def takes_json_alone(operation: dict[str, Any]) -> bool:
+    """Whether the body has to be JSON of a certain shape; other routes tell by what is in it."""
+    content = operation.get("requestBody", {}).get("content", {})
+    return list(content) == ["application/json"] and bool(content["application/json"]["schema"])
+
+
 def can_refuse(path: str, operation: dict[str, Any], status: str) -> bool:
     """Whether the operation can answer with the status."""
     if path.startswith("/health"):
         return status == "503" and path.endswith("ready")
     if status == "412":
         return names(operation, "If-Match")
+    if status == "415":
+        return takes_json_alone(operation)
     if status in operation["responses"] or (
         status == "409" and names(operation, "Idempotency-Key")
     ):

@@ -14,7 +14,9 @@ from registry.identity.cookies import AppSettings
 from registry.identity.links import LinkBody, still_good, with_link
 from registry.identity.password_hashing import NewPassword
 from registry.identity.sign_in import AnyVisitor
-from storage import links, sign_in
+from registry.mail import texts
+from registry.mail.outbox import AppOutbox
+from storage import links, mails, sign_in
 from storage.rows import Row
 
 router = APIRouter(tags=["identity"], route_class=Once)
@@ -23,18 +25,24 @@ visitors = APIRouter(tags=["identity"])
 
 
 class IssuedReset(Answer):
-    """The link: send it to that person by a way that you trust. It is good once, for a day."""
+    """The link, good once, for a day.
+
+    ``mailed``: a mail with it is on its way. Where it is false, send it to that person by a way
+    that you trust.
+    """
 
     model_config = example(
         user_id=2,
         expires_at="2026-03-02T09:00:00Z",
         token="tpr_…",  # noqa: S106
         link="https://iot.cimahi.example/link/#tpr_…",
+        mailed=True,
     )
     user_id: int
     expires_at: datetime
     token: str
     link: str
+    mailed: bool
 
 
 class OtherPassword(LinkBody):
@@ -50,14 +58,24 @@ class OtherPassword(LinkBody):
     response_model=IssuedReset,
 )
 async def create_password_reset(
-    user: ReadableUser, connection: Database, person: SignedIn, settings: AppSettings
+    user: ReadableUser,
+    connection: Database,
+    person: SignedIn,
+    settings: AppSettings,
+    outbox: AppOutbox,
 ) -> Row:
     """Make a link by which a user sets a password; the link made before is worthless."""
     if not await links.may_reset(connection, person.id, user["id"]):
         raise ForbiddenError(
             "only an administrator may do this, or who owns every tenant the user belongs to"
         )
-    return with_link(settings, await links.create_reset(connection, person.id, user["id"]))
+    issued = with_link(settings, await links.create_reset(connection, person.id, user["id"]))
+    await mails.remove_of_reset(connection, user["id"])
+    text = texts.reset(issued, person.email, user["language"])
+    mailed = await outbox.put(
+        connection, user["email"], text, issued["expires_at"], reset_user_id=user["id"]
+    )
+    return {**issued, "mailed": mailed}
 
 
 @visitors.post("/password-resets/accept", status_code=status.HTTP_204_NO_CONTENT)

@@ -204,7 +204,8 @@ async def user_by_email(connection: Connection, email: str, name: str) -> int:
     invitations = await links.accept_invitations(connection, email)
     if not invitations:
         raise UnauthorizedError("nobody is known by your e-mail address: ask for an invitation")
-    user_id: int = (await people.create_user(connection, {"email": email, "name": name}))["id"]
+    user = {"email": email, "name": name, "language": invitations[0]["language"]}
+    user_id: int = (await people.create_user(connection, user))["id"]
     for invitation in invitations:
         await people.create_membership(connection, user_id, invitation)
     return user_id

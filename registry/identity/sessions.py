@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response, status
 
 from registry.access import Database, SignedIn, note_actor
-from registry.http.fields import Answer, example
+from registry.http.fields import Answer, Number, example
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import NotFoundError
 from registry.identity.cookies import AppSettings, CookieSession, drop_session, keep_session
@@ -81,7 +81,7 @@ async def end_all_sessions(
 
 
 @router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def end_session(session_id: int, connection: Database, person: SignedIn) -> None:
+async def end_session(session_id: Number, connection: Database, person: SignedIn) -> None:
     """Sign out in one place."""
     if not await sign_in.end_session(connection, person.id, session_id):
         raise NotFoundError("there is no such session")

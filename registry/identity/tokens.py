@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 
 from registry.access import Database, Person, SignedIn, note_actor
-from registry.http.fields import Answer, Body, FutureTime, Name, example
+from registry.http.fields import Answer, Body, FutureTime, Name, Number, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import NotFoundError, no_such
@@ -43,7 +43,7 @@ class NewToken(Body):
     name: Name
     scopes: Scopes | None = None
     expires_at: FutureTime | None = None
-    user_id: int | None = None
+    user_id: Number | None = None
 
 
 class SignInToken(Credentials):
@@ -83,7 +83,7 @@ class IssuedToken(Token):
 class TokenQuery(PageQuery):
     """Whose tokens; by default one's own."""
 
-    user_id: int | None = None
+    user_id: Number | None = None
 
 
 class Held(Answer):
@@ -153,8 +153,9 @@ async def list_tokens(
     return query.page(rows, by_id)
 
 
-@router.delete("/tokens/{token_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def revoke_token(token_id: int, connection: Database, person: SignedIn) -> None:
+# Not for `/tokens/sign-in`, which is a path of its own.
+@router.delete("/tokens/{token_id:int}", status_code=status.HTTP_204_NO_CONTENT)
+async def revoke_token(token_id: Number, connection: Database, person: SignedIn) -> None:
     """Make a token worthless, at once."""
     if not await people.revoke_token(connection, person.among("token.manage"), token_id):
         raise NotFoundError("there is no such token")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, status
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from registry.access import (
     Administrator,
@@ -14,23 +14,30 @@ from registry.access import (
     ManagedMembership,
     ReadableUser,
     SignedIn,
+    readable_user,
 )
-from registry.http.fields import Answer, Body, Email, Name, Slug, example
+from registry.http.etags import unless_changed
+from registry.http.fields import Answer, Body, Day, Email, Name, Slug, Words, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, SearchQuery, by_id
+from registry.http.problems import ConflictError
+from registry.mail.texts import Language
 from registry.rights import Role
 from storage import people
 from storage.rows import Row
 
 router = APIRouter(tags=["people"], route_class=Once)
 
-USER = {"email": "maria@sunny.example", "name": "Maria Sousa"}
+USER = {"email": "maria@sunny.example", "name": "Maria Sousa", "language": "id"}
 MEMBERSHIP: dict[str, Any] = {
     "role": "tenant-member",
     "park_id": None,
     "tenant_id": "sunny",
     "until": "2026-12-31",
 }
+MailLanguage = Annotated[
+    Language | None, Field(description="of mails to the person; null: not known, English")
+]
 
 
 class NewUser(Body):
@@ -39,6 +46,7 @@ class NewUser(Body):
     model_config = example(**USER)
     email: Email
     name: Name
+    language: MailLanguage = None
 
 
 class User(Answer):
@@ -48,13 +56,14 @@ class User(Answer):
     id: int
     email: str
     name: str
+    language: str | None
     created_at: datetime
 
 
 class UserQuery(SearchQuery):
     """Which users."""
 
-    email: str | None = None
+    email: Words | None = None
 
 
 class NewMembership(Body):
@@ -64,7 +73,7 @@ class NewMembership(Body):
     role: Role
     park_id: Slug | None = None
     tenant_id: Slug | None = None
-    until: date | None = None
+    until: Day | None = None
 
     @model_validator(mode="after")
     def role_has_its_place(self) -> Self:
@@ -129,6 +138,22 @@ async def list_users(
 async def show_user(user: ReadableUser) -> Row:
     """Show a user."""
     return user
+
+
+@router.delete(
+    "/users/{user_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={409: {}},
+    dependencies=[unless_changed("users", readable_user, User)],
+)
+async def delete_user(user: ReadableUser, connection: Database, person: Administrator) -> None:
+    """Delete a user with all that is personal: roles, tokens, sessions, and what the log tells of.
+
+    What he or she did to things of others stays in the log, under a number that is nobody's.
+    """
+    if user["id"] == person.id:
+        raise ConflictError("you cannot delete yourself: another administrator can")
+    await people.forget_person(connection, user["id"])
 
 
 @router.post(

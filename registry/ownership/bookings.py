@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, status
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo
 
 from registry.access import Database, Person, ReadableLab, SignedIn, found, permitted
-from registry.http.fields import Answer, Body, DeviceId, Slug, example
+from registry.http.fields import Answer, Body, DeviceId, Moment, Number, Slug, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import ConflictError, no_such
@@ -63,10 +63,8 @@ class NewBooking(Body):
     model_config = example(**BOOKING)
     device_id: DeviceId
     tenant_id: Slug
-    start: Annotated[AwareDatetime, AfterValidator(coming)] = Field(
-        default_factory=now, alias="from"
-    )
-    end: Annotated[AwareDatetime, AfterValidator(fit_length)] = Field(alias="until")
+    start: Annotated[Moment, AfterValidator(coming)] = Field(default_factory=now, alias="from")
+    end: Annotated[Moment, AfterValidator(fit_length)] = Field(alias="until")
 
 
 class Booking(Answer):
@@ -93,18 +91,18 @@ class BookableDevice(Answer):
 class BookingQuery(PageQuery):
     """Which slots; without ``from`` those that run or come."""
 
-    lab_id: str | None = None
-    device_id: str | None = None
-    tenant_id: str | None = None
-    start: AwareDatetime = Field(default_factory=now, alias="from")
-    end: Annotated[AwareDatetime | None, AfterValidator(not_before_start)] = Field(None, alias="to")
+    lab_id: Slug | None = None
+    device_id: DeviceId | None = None
+    tenant_id: Slug | None = None
+    start: Moment = Field(default_factory=now, alias="from")
+    end: Annotated[Moment | None, AfterValidator(not_before_start)] = Field(None, alias="to")
 
     def filters(self) -> Row:
         """What the query asks for."""
         return self.model_dump(exclude={"limit", "cursor"})
 
 
-async def readable_booking(booking_id: int, connection: Database, person: SignedIn) -> Row:
+async def readable_booking(booking_id: Number, connection: Database, person: SignedIn) -> Row:
     """The slot of the path."""
     rows = await bookings.bookings(connection, person.scope, {"id": booking_id}, None, 1)
     return found(next(iter(rows), None), "booking")

@@ -100,8 +100,9 @@ async def continue_deletion(
 ) -> Row:
     """Delete a part of the tenant's data; call it again until it is done.
 
-    The first step ends the secrets of its devices and the roles of its people; the next ones wait
-    five seconds for what was on its way. Nothing brings back what is deleted.
+    The first step ends the secrets of its devices and the roles of its people, and deletes those
+    who have no role elsewhere; the next ones wait five seconds for what was on its way. Nothing
+    brings back what is deleted.
     """
     rows, done = await deletions.step(connection, deletion["tenant_id"])
     left = await deletions.deletion(connection, deletion["tenant_id"])

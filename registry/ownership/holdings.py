@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
 from registry.access import Database, ReadableTenant
-from registry.http.fields import Answer, example
+from registry.http.fields import Answer, DeviceId, example
 from registry.http.pages import Page, PageQuery
 from storage import holdings
 from storage.rows import Row
@@ -32,7 +32,7 @@ class Holding(Answer):
 class HoldingQuery(PageQuery):
     """Which times."""
 
-    device_id: str | None = None
+    device_id: DeviceId | None = None
 
 
 @router.get("/tenants/{tenant_id}/holdings", response_model=Page[Holding])

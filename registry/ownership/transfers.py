@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from broker.passwords import hash_secret, new_secret
 from registry.access import Database, Person, SignedIn, found
-from registry.http.fields import Answer, Body, DeviceId, Slug, Text, distinct, example
+from registry.http.fields import Answer, Body, DeviceId, Number, Slug, Text, distinct, example
 from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import ConflictError, UnprocessableError, in_body, no_such
@@ -101,11 +101,11 @@ class AcceptedTransfer(Transfer):
 class TransferQuery(PageQuery):
     """Which offers."""
 
-    tenant_id: str | None = Field(None, description="from or to this tenant")
+    tenant_id: Slug | None = Field(None, description="from or to this tenant")
     state: State | None = None
 
 
-async def readable_transfer(transfer_id: int, connection: Database, person: SignedIn) -> Row:
+async def readable_transfer(transfer_id: Number, connection: Database, person: SignedIn) -> Row:
     """The offer of the path."""
     rows = await transfers.transfers(connection, person.scope, {"id": transfer_id}, None, 1)
     return found(next(iter(rows), None), "transfer")

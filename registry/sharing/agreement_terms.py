@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from registry.http.fields import (
     Answer,
     Body,
+    Day,
     DeviceId,
     Email,
     MetricName,
@@ -72,9 +73,9 @@ class NewAgreement(Body):
     metrics: Metrics | None = None
     include_metadata: bool = False
     message: Text = ""
-    first_day: date | None = None
-    last_day: date
-    history_from: date | None = None
+    first_day: Day | None = None
+    last_day: Day
+    history_from: Day | None = None
 
     @model_validator(mode="after")
     def has_one_reader(self) -> Self:
@@ -96,9 +97,9 @@ class AgreementChanges(Body):
     metrics: Metrics | None = None
     include_metadata: bool = unset()
     message: Text = unset()
-    first_day: date = unset()
-    last_day: date = unset()
-    history_from: date = unset()
+    first_day: Day = unset()
+    last_day: Day = unset()
+    history_from: Day = unset()
 
 
 class Agreement(Answer):
@@ -143,7 +144,7 @@ class Agreement(Answer):
 class AgreementQuery(PageQuery):
     """Which agreements."""
 
-    tenant_id: str | None = None
-    reader_tenant_id: str | None = None
-    reader_park_id: str | None = None
+    tenant_id: Slug | None = None
+    reader_tenant_id: Slug | None = None
+    reader_park_id: Slug | None = None
     state: State | None = None

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, status
 
 from registry.access import Database, Person, SignedIn, found, permitted
 from registry.http.etags import unless_changed
+from registry.http.fields import Number
 from registry.http.idempotency import Once
 from registry.http.pages import Page, by_id
 from registry.http.problems import (
@@ -30,8 +31,10 @@ from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=Once)
 
+OVER = "this day is over: give today or a later one"
 
-async def readable_agreement(agreement_id: int, connection: Database, person: SignedIn) -> Row:
+
+async def readable_agreement(agreement_id: Number, connection: Database, person: SignedIn) -> Row:
     """The agreement of the path, for both of its sides."""
     row = await agreements.agreement(connection, person.scope, person.email, agreement_id)
     return shown(found(row, "agreement"))
@@ -94,8 +97,7 @@ async def require_sound(connection: Connection, agreement: Row) -> None:
             sentence = f"the tenant has no {what} {min(strange[field])}"
             raise UnprocessableError(sentence, [in_body(f"{what}_ids", sentence)])
     if agreement["state"] == "ended":
-        sentence = "this day is over: give today or a later one"
-        raise UnprocessableError(sentence, [in_body("last_day", sentence)])
+        raise UnprocessableError(OVER, [in_body("last_day", OVER)])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=Agreement)
@@ -106,6 +108,8 @@ async def offer_agreement(body: NewAgreement, connection: Database, person: Sign
     person.require("agreement.give", {"tenant_id": body.tenant_id})
     require_order(body.model_dump())
     number = await agreements.create_agreement(connection, body.model_dump())
+    if number is None:
+        raise UnprocessableError(OVER, [in_body("last_day", OVER)])
     agreement = await readable_agreement(number, connection, person)
     await require_sound(connection, agreement)
     return agreement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Annotated
 
@@ -10,8 +11,10 @@ from fastapi import APIRouter, Query
 from registry.access import Database, SignedIn
 from registry.http.fields import Answer, example
 from registry.http.pages import Page, PageQuery, by_id
+from registry.mail import texts
+from registry.mail.outbox import Outbox
 from storage import agreements
-from storage.rows import Row
+from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/notices", tags=["agreements"])
 
@@ -48,3 +51,22 @@ async def list_notices(
     """List the warnings before the ends of your agreements, the newest first."""
     rows = await agreements.notices(connection, person.scope, query.after(int), query.limit + 1)
     return query.page(rows, by_id)
+
+
+def warner(outbox: Outbox) -> Callable[[Connection], Awaitable[None]]:
+    """What stores the warnings that are due, and writes mails of the new ones to both sides.
+
+    If the 7 days' warning is due as well, for example after the platform stood still, it is the
+    one that is mailed: two mails of the same moment say no more than one.
+    """
+
+    async def warn(connection: Connection) -> None:
+        newest = {notice["agreement_id"]: notice for notice in await agreements.warn(connection)}
+        for notice in newest.values():
+            for person in await agreements.warned(connection, notice["agreement_id"]):
+                text = texts.ending(notice, person["language"])
+                await outbox.put(
+                    connection, person["email"], text, notice["expires_at"], notice_id=notice["id"]
+                )
+
+    return warn

@@ -159,14 +159,23 @@ WHERE NOT EXISTS (SELECT FROM series s WHERE s.device_id = n.device AND s.metric
 ORDER BY n.device COLLATE "C", n.metric COLLATE "C"
 ON CONFLICT DO NOTHING;
 
--- find_series --
-SELECT device_id, metric, id FROM series WHERE device_id = ANY(%(devices)s);
-
 -- add_rejections --
-INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, content_type,
-                        replayed_at)
-SELECT * FROM unnest(
-    %(ts)s::timestamptz[], %(device)s::text[], %(topic)s::text[], %(reason)s::text[],
-    %(detail)s::text[], %(payload)s::bytea[], %(size)s::int[], %(content_type)s::text[],
-    %(replayed_at)s::timestamptz[])
-ON CONFLICT DO NOTHING;
+-- Those whose time has gone by the device's retention are counted, not stored.
+WITH given AS (
+    SELECT n.*, coalesce(n.ts <@ r.due, false) AS expired
+    FROM unnest(
+        %(ts)s::timestamptz[], %(device)s::text[], %(topic)s::text[], %(reason)s::text[],
+        %(detail)s::text[], %(payload)s::bytea[], %(size)s::int[], %(content_type)s::text[],
+        %(replayed_at)s::timestamptz[]
+    ) AS n (ts, device, topic, reason, detail, payload, size, content_type, replayed_at)
+    LEFT JOIN retention_due r ON r.device_id = n.device
+), added AS (
+    INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size, content_type,
+                            replayed_at)
+    SELECT ts, device, topic, reason, detail, payload, size, content_type, replayed_at
+    FROM given WHERE NOT expired
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM added) AS stored,
+       (SELECT count(*) FROM given WHERE expired) AS expired;

@@ -15,13 +15,20 @@ ON CONFLICT DO NOTHING
 -- find_series --
 SELECT s.device_id, s.metric, s.id, m.model_id AS model, m.kind, m.unit, m.minimum, m.maximum,
        m.out_of_range, d.values_per_second AS device_rate, d.tenant_id,
-       t.values_per_second AS tenant_rate
+       t.values_per_second AS tenant_rate, keep.kept
 FROM series s
 JOIN unnest(%(devices)s::text[], %(metrics)s::text[]) AS wanted (device, metric)
   ON s.device_id = wanted.device AND s.metric = wanted.metric
 JOIN devices d ON d.id = s.device_id
 JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = s.metric
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array((extract(epoch FROM lower(part.t)) * 1000000)::bigint,
+                                       (extract(epoch FROM upper(part.t)) * 1000000)::bigint,
+                                       p.days)) AS kept
+    FROM retention_parts p CROSS JOIN unnest(p.during) AS part (t)
+    WHERE p.device_id = d.id AND p.days IS NOT NULL AND EXISTS (SELECT FROM retentions)
+) keep ON true
 
 -- store_states --
 -- Of two states with one key the first counts; the newest of each series is noted beside it.
@@ -93,6 +100,20 @@ SET online = excluded.online, status_at = excluded.status_at,
     online_changed_at = CASE WHEN device_activity.online IS DISTINCT FROM excluded.online
         THEN excluded.online_changed_at ELSE device_activity.online_changed_at END
 WHERE device_activity.status_at IS NULL OR device_activity.status_at < excluded.status_at
+
+-- note_status_changes --
+-- A status that says what the one before said changes nothing: the broker repeats the last ones
+-- whenever ingest comes back.
+INSERT INTO device_statuses (device_id, ts, online)
+SELECT device, at, online
+FROM unnest(%(devices)s::text[], %(ts)s::bigint[], %(online)s::bool[]) AS new (device, ts, online),
+     LATERAL (SELECT to_timestamp(0) + ts * interval '1 microsecond' AS at) arrival
+WHERE online IS DISTINCT FROM (
+    SELECT s.online FROM device_statuses s
+    WHERE s.device_id = device AND s.ts <= at
+    ORDER BY s.ts DESC LIMIT 1)
+ORDER BY device
+ON CONFLICT DO NOTHING
 
 -- note_activity --
 INSERT INTO device_activity (device_id, last_seen)

@@ -2,7 +2,8 @@
 -- has it.
 
 -- create_agreement --
--- Without a first day it is today, by the clock of the tenant's home park.
+-- Without a first day it is today, by the clock of the tenant's home park. No row: the last day is
+-- before that.
 INSERT INTO agreements (tenant_id, reader_tenant_id, reader_park_id, reader_email, device_ids, tags,
                         model_ids, metrics, include_metadata, message, first_day, last_day,
                         history_from)
@@ -15,7 +16,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(%(first_day)s::date,
                     (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date) AS first_day
 ) f
-WHERE t.id = %(tenant_id)s
+WHERE t.id = %(tenant_id)s AND f.first_day <= %(last_day)s
 RETURNING id;
 
 -- not_of_tenant --
@@ -66,12 +67,35 @@ RETURNING id;
 
 -- warn --
 -- Warnings that are due. A shorter agreement than the warning's days needs none: both sides know.
-INSERT INTO notices (agreement_id, days)
-SELECT a.id, w.days
-FROM agreement_terms a, unnest(%(days)s::int[]) AS w (days)
-WHERE a.decision = 'accepted' AND a.days_left BETWEEN 0 AND w.days
-  AND a.last_day - a.first_day > w.days
-ON CONFLICT DO NOTHING;
+WITH due AS (
+    INSERT INTO notices (agreement_id, days)
+    SELECT a.id, w.days
+    FROM agreement_terms a, unnest(%(days)s::int[]) AS w (days)
+    WHERE a.decision = 'accepted' AND a.days_left BETWEEN 0 AND w.days
+      AND a.last_day - a.first_day > w.days
+    ON CONFLICT DO NOTHING
+    RETURNING id, agreement_id
+)
+SELECT n.id, n.agreement_id, a.tenant_id, a.reader_tenant_id, a.reader_park_id, a.reader_email,
+       a.last_day, a.ends_at AS expires_at
+FROM due n
+JOIN agreement_terms a ON a.id = n.agreement_id
+ORDER BY n.id;
+
+-- warned --
+-- Owners of both tenants, managers of the park, or the person.
+SELECT u.email, u.language
+FROM users u
+WHERE u.id IN (
+    SELECT a.reader_user_id FROM agreements a WHERE a.id = %(agreement_id)s
+    UNION
+    SELECT m.user_id
+    FROM agreements a
+    JOIN memberships m ON m.role = 'tenant-owner'
+                          AND m.tenant_id IN (a.tenant_id, a.reader_tenant_id)
+                       OR m.role = 'park-manager' AND m.park_id = a.reader_park_id
+    WHERE a.id = %(agreement_id)s AND (m.until IS NULL OR m.until >= current_date))
+ORDER BY u.id;
 
 -- notices --
 SELECT n.id, n.agreement_id, n.days, n.created_at, a.tenant_id, a.reader_tenant_id,

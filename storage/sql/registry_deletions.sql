@@ -25,6 +25,27 @@ UPDATE device_secrets SET revoked_at = now()
 WHERE revoked_at IS NULL
   AND device_id IN (SELECT id FROM devices WHERE tenant_id = %(tenant_id)s);
 
+-- forget_people --
+-- Those who have no role elsewhere, are not invited to one, and read by no agreement with another
+-- tenant: nothing is left for which the platform would need to know them.
+SELECT forget_person(u.id)
+FROM users u
+WHERE u.id IN (SELECT m.user_id FROM memberships m WHERE m.tenant_id = %(tenant_id)s)
+  AND NOT EXISTS (
+      SELECT FROM memberships m
+      WHERE m.user_id = u.id AND m.tenant_id IS DISTINCT FROM %(tenant_id)s
+        -- Whatever the clock of the park says.
+        AND (m.until IS NULL OR m.until >= current_date - 1))
+  AND NOT EXISTS (
+      SELECT FROM invitations i
+      WHERE lower(i.email) = lower(u.email) AND i.tenant_id IS DISTINCT FROM %(tenant_id)s
+        AND i.accepted_at IS NULL AND i.expires_at > now())
+  AND NOT EXISTS (
+      SELECT FROM agreements a
+      WHERE (a.reader_user_id = u.id OR lower(a.reader_email) = lower(u.email))
+        AND a.tenant_id <> %(tenant_id)s
+        AND a.decision IN ('offered', 'accepted') AND a.last_day >= current_date - 1);
+
 -- end_memberships --
 DELETE FROM memberships WHERE tenant_id = %(tenant_id)s;
 

@@ -1,6 +1,7 @@
 -- Devices. They are seen by their tenant's people, by those of the park in whose lab they stand or
 -- which is their tenant's home, by administrators, by those who have booked them as long as the slot
--- runs, and by those whom an agreement lets read them: `device_viewers`.
+-- runs, and by those whom an agreement lets read them:
+-- `device_viewers` and `device_guests`.
 
 -- create_device --
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
@@ -16,19 +17,20 @@ RETURNING id;
 SELECT d.*, a.last_seen, a.online,
        array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks, how.*
 FROM devices d
-CROSS JOIN LATERAL shown_by_agreement(d, %(everything)s, %(tenants)s, %(parks)s) AS how
+CROSS JOIN LATERAL shown_to(d, %(everything)s, %(tenants)s, %(parks)s) AS how
 LEFT JOIN device_activity a ON a.device_id = d.id
-WHERE d.id = %(id)s AND EXISTS (
-    SELECT FROM unnest(%(kinds)s::text[], %(viewers)s::text[]) AS seer (kind, viewer)
-    JOIN device_viewers v ON v.kind = seer.kind AND v.viewer = seer.viewer
-    WHERE v.device_id = d.id);
+WHERE d.id = %(id)s;
 
 -- devices --
 -- A page as one viewer sees it. Planned for the values that are given: of the view only the viewer's
 -- own branches remain, each an index in the order of ids that ends at the limit.
-WITH page AS (
+WITH guest AS MATERIALIZED (
+    SELECT * FROM device_guests WHERE kind = %(kind)s AND viewer = %(viewer)s
+), page AS (
     SELECT DISTINCT d.id
-    FROM device_viewers v
+    FROM (SELECT kind, viewer, device_id FROM device_viewers
+          UNION ALL
+          SELECT kind, viewer, device_id FROM guest) v
     JOIN devices d ON d.id = v.device_id
     LEFT JOIN device_search s ON s.device_id = d.id
     WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
@@ -50,9 +52,24 @@ SELECT d.*, a.last_seen, a.online,
        array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks, how.*
 FROM page
 JOIN devices d ON d.id = page.id
-CROSS JOIN LATERAL shown_by_agreement(d, %(everything)s, %(tenants)s, %(parks)s) AS how
+CROSS JOIN LATERAL shown_to(d, %(everything)s, %(tenants)s, %(parks)s) AS how
 LEFT JOIN device_activity a ON a.device_id = d.id
 ORDER BY d.id;
+
+-- device_ids --
+-- As for `devices`, of which this is the page alone.
+SELECT DISTINCT d.id::text AS id
+FROM device_viewers v
+JOIN devices d ON d.id = v.device_id
+WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s
+  AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
+  AND (%(tenant_id)s::text IS NULL OR d.tenant_id = %(tenant_id)s)
+  AND (%(park_id)s::text IS NULL OR coalesce(d.lab_park_id, d.home_park_id) = %(park_id)s)
+  AND (%(lab_id)s::text IS NULL OR d.lab_id = %(lab_id)s)
+  AND (%(model_id)s::text IS NULL OR d.model_id = %(model_id)s)
+  AND (%(tag)s::text IS NULL OR d.tags @> ARRAY[%(tag)s])
+ORDER BY id
+LIMIT %(limit)s;
 
 -- change_device --
 UPDATE devices d

@@ -4,9 +4,8 @@
 -- visible_series --
 -- The unbroken times of some devices' series that the asker may see: `sight` says which.
 WITH seen AS MATERIALIZED (
-    SELECT asked.id AS device_id, seen.metrics, seen.during
-    FROM unnest(%(devices)s::text[]) AS asked (id)
-    CROSS JOIN LATERAL sight(asked.id, %(everything)s, %(tenants)s, %(parks)s) AS seen
+    SELECT device_id, metrics, during
+    FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s)
 )
 SELECT s.device_id, s.metric, s.unit, s.id AS key, lower(part.during) AS start,
        upper(part.during) AS "end"

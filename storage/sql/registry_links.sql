@@ -1,10 +1,15 @@
 -- Links that are good once: invitations, and links for another password.
 
 -- create_invitation --
-INSERT INTO invitations (sha256, email, role, park_id, tenant_id, until, invited_by, expires_at)
-VALUES (%(sha256)s, %(email)s, %(role)s, %(park_id)s, %(tenant_id)s, %(until)s, %(invited_by)s,
-        now() + INTERVAL '7 days')
+INSERT INTO invitations (sha256, email, role, park_id, tenant_id, until, language, invited_by,
+                         expires_at)
+VALUES (%(sha256)s, %(email)s, %(role)s, %(park_id)s, %(tenant_id)s, %(until)s, %(language)s,
+        %(invited_by)s, now() + INTERVAL '7 days')
 RETURNING *;
+
+-- invited_lately --
+SELECT count(*) AS invitations FROM invitations
+WHERE invited_by = %(invited_by)s AND created_at > now() - INTERVAL '1 day';
 
 -- invitations --
 -- Those that wait: seen by administrators, owners of the tenant, and who invited.

@@ -5,7 +5,8 @@
 -- midnight in its park (the tenant's home park for a role in a tenant), in UTC without a park.
 SELECT u.id, u.email, u.name, k.token_id, k.session_id, k.scopes,
        k.last_used_at IS NULL OR k.last_used_at < now() - INTERVAL '1 minute' AS unmarked,
-       coalesce(m.memberships, '[]') AS memberships
+       coalesce(m.memberships, '[]') AS memberships,
+       EXISTS (SELECT FROM agreements WHERE reader = 'user:' || u.id) AS has_passes
 FROM valid_keys k
 JOIN users u ON u.id = k.user_id
 LEFT JOIN LATERAL (
@@ -30,7 +31,7 @@ UPDATE sessions SET last_used_at = now()
 WHERE id = (SELECT id FROM sessions WHERE id = %(session_id)s FOR UPDATE SKIP LOCKED);
 
 -- create_user --
-INSERT INTO users (email, name) VALUES (%(email)s, %(name)s) RETURNING *;
+INSERT INTO users (email, name, language) VALUES (%(email)s, %(name)s, %(language)s) RETURNING *;
 
 -- users --
 -- People are seen by themselves, by administrators and by the owners of a tenant they belong to.
@@ -45,6 +46,9 @@ WHERE (%(everything)s OR u.id IN (
   AND (%(patterns)s::text[] IS NULL OR searched(u.email || ' ' || u.name) LIKE ALL(%(patterns)s))
 ORDER BY u.id
 LIMIT %(limit)s;
+
+-- forget_person --
+SELECT forget_person(%(user_id)s);
 
 -- create_membership --
 INSERT INTO memberships (user_id, role, park_id, tenant_id, until)

@@ -9,48 +9,46 @@ SELECT EXISTS (SELECT FROM sight(%(device_id)s, %(everything)s, %(tenants)s, %(p
 SELECT held(%(device_id)s, %(everything)s, %(tenants)s, %(parks)s) IS NOT NULL AS holds;
 
 -- latest --
--- Of some devices. The newest value is in `latest`; where the asker may see only older ones it is
--- looked up, one step into the index for each of his or her times.
-WITH seen AS MATERIALIZED (
-    SELECT asked.id AS device_id, seen.metrics, seen.during
-    FROM unnest(%(devices)s::text[]) AS asked (id)
-    CROSS JOIN LATERAL sight(asked.id, %(everything)s, %(tenants)s, %(parks)s) AS seen
+-- Of some devices, as far as it is in `latest`. Without a time: the asker may see only older ones.
+WITH own AS (
+    SELECT s.id, range_agg(seen.during) AS during
+    FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s) AS seen
+    JOIN series s ON s.device_id = seen.device_id
+        AND (seen.metrics IS NULL OR s.metric = ANY(seen.metrics))
+    WHERE (%(metrics)s::text[] IS NULL OR s.metric = ANY(%(metrics)s))
+      AND (%(after_device)s::text IS NULL
+           OR (s.device_id, s.metric) > (%(after_device)s, %(after_metric)s))
+    GROUP BY s.id
 )
-SELECT s.device_id, s.metric, newest.ts, newest.value, s.unit, s.kind, f.flag
-FROM series s
-LEFT JOIN latest l ON l.series_id = s.id
-CROSS JOIN LATERAL (
-    SELECT range_agg(during) AS during FROM seen
-    WHERE seen.device_id = s.device_id
-      AND (seen.metrics IS NULL OR s.metric = ANY(seen.metrics))
-) own
-CROSS JOIN LATERAL (
-    SELECT l.ts, coalesce(to_jsonb(l.value), l.state) AS value WHERE l.ts <@ own.during
-    UNION ALL
-    (SELECT old.ts, old.value
-     FROM unnest(own.during) AS part (during)
-     CROSS JOIN LATERAL (
-         SELECT coalesce(lower(part.during), '-infinity') AS start,
-                coalesce(upper(part.during), 'infinity') AS "end"
-     ) bounds
-     CROSS JOIN LATERAL (
-         (SELECT ts, to_jsonb(value) AS value FROM readings
-          WHERE series_id = s.id AND ts >= bounds.start AND ts < bounds."end"
-          ORDER BY ts DESC LIMIT 1)
-         UNION ALL
-         (SELECT ts, value FROM states
-          WHERE series_id = s.id AND ts >= bounds.start AND ts < bounds."end"
-          ORDER BY ts DESC LIMIT 1)
-     ) old
-     WHERE (l.ts <@ own.during) IS NOT TRUE
-     ORDER BY old.ts DESC LIMIT 1)
-) newest
-LEFT JOIN flags f ON f.series_id = s.id AND f.ts = newest.ts
-WHERE s.device_id = ANY(%(devices)s)
-  AND (%(after_device)s::text IS NULL
-       OR (s.device_id, s.metric) > (%(after_device)s, %(after_metric)s))
+SELECT s.id, s.device_id::text, s.metric, l.ts, coalesce(to_jsonb(l.value), l.state) AS value,
+       s.unit, s.kind, f.flag, CASE WHEN l.ts IS NULL THEN own.during END AS during
+FROM own
+JOIN series s ON s.id = own.id
+LEFT JOIN latest l ON l.series_id = s.id AND l.ts <@ own.during
+LEFT JOIN flags f ON f.series_id = s.id AND f.ts = l.ts
 ORDER BY s.device_id, s.metric
 LIMIT %(limit)s;
+
+-- latest_before --
+-- The newest of a series in some times, one step into the index for each of them.
+SELECT old.ts, old.value, f.flag
+FROM unnest(%(during)s::tstzmultirange) AS part (during)
+CROSS JOIN LATERAL (
+    SELECT coalesce(lower(part.during), '-infinity') AS start,
+           coalesce(upper(part.during), 'infinity') AS "end"
+) bounds
+CROSS JOIN LATERAL (
+    (SELECT ts, to_jsonb(value) AS value FROM readings
+     WHERE series_id = %(series)s AND ts >= bounds.start AND ts < bounds."end"
+     ORDER BY ts DESC LIMIT 1)
+    UNION ALL
+    (SELECT ts, value FROM states
+     WHERE series_id = %(series)s AND ts >= bounds.start AND ts < bounds."end"
+     ORDER BY ts DESC LIMIT 1)
+) old
+LEFT JOIN flags f ON f.series_id = %(series)s AND f.ts = old.ts
+ORDER BY old.ts DESC
+LIMIT 1;
 
 -- visible_parts --
 -- The unbroken times in which the asker may see the series, within start and end.

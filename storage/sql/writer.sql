@@ -20,7 +20,7 @@ WITH stored AS (
     ORDER BY series_id, ts
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM stored
+SELECT series_id, (extract(epoch FROM ts) * 1000000)::bigint FROM stored
 
 -- empty_staging --
 TRUNCATE staging
@@ -34,10 +34,20 @@ ON CONFLICT DO NOTHING
 
 -- note_newest_readings --
 -- A late reading never replaces a newer one. Rows come in order of the key, so that two writers
--- lock them in the same order.
-INSERT INTO latest (series_id, ts, value)
-SELECT series, to_timestamp(0) + ts * interval '1 microsecond', value
-FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(value)s::float8[]) AS newest (series, ts, value)
-ON CONFLICT (series_id) DO UPDATE
-SET ts = excluded.ts, value = excluded.value, state = NULL
-WHERE latest.ts < excluded.ts
+-- lock them in the same order. It gives the frontier of the rollups, in µs since 1970: asked after the
+-- readings were written, see ADR 0019.
+WITH noted AS (
+    INSERT INTO latest (series_id, ts, value)
+    SELECT series, to_timestamp(0) + ts * interval '1 microsecond', value
+    FROM unnest(%(series)s::int[], %(ts)s::bigint[], %(value)s::float8[])
+         AS newest (series, ts, value)
+    ON CONFLICT (series_id) DO UPDATE
+    SET ts = excluded.ts, value = excluded.value, state = NULL
+    WHERE latest.ts < excluded.ts
+)
+SELECT (extract(epoch FROM frontier) * 1000000)::bigint FROM rollup_progress
+
+-- note_stale_hours --
+INSERT INTO rollup_stale (series_id, hour)
+SELECT series, to_timestamp(0) + hour * interval '1 hour'
+FROM unnest(%(series)s::int[], %(hours)s::bigint[]) AS late (series, hour)

@@ -29,6 +29,8 @@ CODEGEN = (
 
 # What reading a list page by page sets itself.
 PAGING = ("limit", "cursor")
+# As does reading JSON.
+OWN = (*PAGING, "format")
 
 Document = Mapping[str, Any]
 
@@ -93,12 +95,11 @@ def described(api: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def is_file(operation: Document) -> bool:
-    """Whether the answer is a file, which comes in pieces: that is what ``stream`` is for."""
+    """Whether the answer is only a file or events, which ``stream`` and ``events`` read."""
     return any(
-        kind != "application/json"
+        answer.get("content") and "schema" not in answer["content"].get("application/json", {})
         for status, answer in operation["responses"].items()
         if status.startswith("2")
-        for kind in answer.get("content", ())
     )
 
 
@@ -113,7 +114,7 @@ def method(api: Document, path: str, verb: str, operation: Document) -> str:
     if body:
         arguments.append(f"body: {body}")
     answer, listed = answer_kind(api, operation)
-    if queries := [each for each in placed(parameters, "query") if each["name"] not in PAGING]:
+    if queries := [each for each in placed(parameters, "query") if each["name"] not in OWN]:
         arguments += ["*", *map(option, queries)]
     if conditional := [each for each in parameters if each["name"] == "If-Match"]:
         arguments += ["*", "if_match: str | None = None"]

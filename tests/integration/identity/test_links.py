@@ -72,9 +72,20 @@ def test_a_link_leads_to_a_page_that_stands_on_this_host_alone(
 ) -> None:
     link = registry.request("GET", "/link/")
     assert "default-src 'none'" in link.text
-    for file in re.findall(r'(?:src|href)="([^"]+)"', link.text):
+    for file in re.findall(r'(?:src|href)="([^":]+)"', link.text):
         assert registry.request("GET", f"/link/{file}").status_code == 200
     script = registry.request("GET", "/link/link.js").text
+    texts = registry.request("GET", "/link/texts.js").text
+    english, indonesian = (
+        set(re.findall(r"^    (\w+): ", part, re.MULTILINE)) for part in texts.split("\n  id: {")
+    )
+    used = set(re.findall(r"texts\.(\w+)", script)) | set(
+        re.findall(r'data-text="(\w+)"', link.text)
+    )
+    assert english == indonesian == used
+    for field in re.findall(r'<input id="(\w+)"', link.text):
+        assert f'<label for="{field}"' in link.text
+    assert "<noscript>" in link.text
     asked = set(re.findall(r'"(/api/[^"]+)"', script))
     assert asked == {"/api/v1/invitations/accept", "/api/v1/password-resets/accept"}
     assert asked <= registry.app.openapi()["paths"].keys()
@@ -156,6 +167,10 @@ def test_bad_input_to_an_invitation_is_refused_with_its_field(
             invite(registry, world, **{field: value})
         assert [error["pointer"] for error in refused.value.errors] == [f"#/{field}"]
     token = invite(registry, world)["token"]
+    short = refusal(registry, "invitations/accept", acceptance(token, password="short"))
+    assert short == (422, "password: give 12 or more characters")
+    with pytest.raises(ApiError, match="until: give a day like 2026-03-01"):
+        invite(registry, world, until="31/12/2026")
     for field, value in {"name": "\u0000", "password": "short", "token": "x" * 10_000}.items():
         status, sentence = refusal(
             registry, "invitations/accept", acceptance(token) | {field: value}
@@ -163,8 +178,9 @@ def test_bad_input_to_an_invitation_is_refused_with_its_field(
         assert status == 422
         assert sentence.startswith(f"{field}: ")
     name = "مريم 🌞"
-    user = registry.as_("").post("invitations/accept", acceptance(token, name=name))
-    assert user["name"] == name
+    body = acceptance(token, name=name, language="id")
+    user = registry.as_("").post("invitations/accept", body)
+    assert (user["name"], user["language"]) == (name, "id")
 
 
 def test_a_reset_link_sets_a_password_once_and_ends_sessions(

@@ -399,3 +399,31 @@ def test_a_deadlock_is_tried_again(writer: Writer, connection: psycopg.Connectio
         connection.execute(lock, [low])
     done.result(30)
     assert rows(connection, "SELECT value FROM latest") == [(2,), (2,)]
+
+
+def test_readings_older_than_they_are_kept_are_refused_from_the_next_batch_on(
+    writer: Writer, connection: psycopg.Connection
+) -> None:
+    register(connection, "dev-a", "dev-b")
+    store(writer, message({"t": 1}), message({"t": 1}, 1, "dev-b"))
+    connection.execute(
+        "INSERT INTO retentions (tenant_id, device_id, days) VALUES ('acme', 'dev-a', 30)"
+    )
+    until_heard(writer)
+    then = T0_MS - 31 * 86_400_000
+    old = {"ts": then, "values": {"t": 2, "x": 3}}
+    for _ in range(2):
+        store(writer, message(old, 2), message(old, 3, "dev-b"))
+    assert rows(connection, READINGS) == [(2,), (3,), (1,), (1,)]
+    assert rows(connection, "SELECT device_id, reason FROM rejections") == [
+        ("dev-a", "older-than-retention")
+    ]
+    # A slot of somebody who keeps everything.
+    connection.execute("INSERT INTO tenants (id, name, kind) VALUES ('lab', 'L', 'university')")
+    connection.execute(
+        "INSERT INTO bookings (device_id, tenant_id, during) "
+        "VALUES ('dev-a', 'lab', '[2025-11-01,2025-12-10)')"
+    )
+    until_heard(writer)
+    store(writer, message({**old, "ts": then + 1}, 4))
+    assert len(rows(connection, READINGS)) == 6

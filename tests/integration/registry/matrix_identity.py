@@ -12,6 +12,12 @@ INVITATION_BACK = (
     "OVERRIDING SYSTEM VALUE VALUES ({invitation_id}, sha256('{tenant_id}'), 'new@x.org', "
     "'viewer', '{tenant_id}', {user_id}, '2090-01-01Z')"
 )
+LEAVER_BACK = (
+    "INSERT INTO users (id, email, name) OVERRIDING SYSTEM VALUE "
+    "VALUES ({leaver_id}, 'leaver-{tenant_id}@x.org', 'Leaver'); "
+    "INSERT INTO memberships (user_id, role, tenant_id) "
+    "VALUES ({leaver_id}, 'viewer', '{tenant_id}')"
+)
 APP_BACK = "INSERT INTO authenticators (user_id, secret) VALUES ({user_id}, 'x')"
 A_SESSION = (
     "INSERT INTO sessions (id, user_id, sha256, address, agent, expires_at) "
@@ -37,6 +43,14 @@ SAMPLES = [
         status=204,
         mend=APP_BACK,
     ),
+    changes(
+        "DELETE /users/{user_id}",
+        "platform.run",
+        "user.read",
+        status=204,
+        mend=LEAVER_BACK,
+        names={"user_id": "leaver_id"},
+    ),
     # An owner needs the right in every tenant of the user; here that is one.
     changes("POST /users/{user_id}/password-reset", "membership.give", "user.read", status=201),
     Sample("POST /invitations", "membership.give", body=INVITED, status=201),
@@ -57,14 +71,22 @@ VISITORS = {
     "POST /invitations/accept",
     "POST /password-resets/accept",
 }
-NOWHERE: dict[str, str | int] = {"invitation_id": 999_999, "session_id": 999_999}
+NOWHERE: dict[str, str | int] = {
+    "invitation_id": 999_999,
+    "session_id": 999_999,
+    "leaver_id": 999_999,
+}
 
 
 def things(connection: psycopg.Connection, tenant: str, user_id: int) -> dict[str, str | int]:
     """Give a user of the tenant a session, an authenticator app and an invitation; the ids."""
     number = {"sunny": 1001, "other": 1002}[tenant]
-    ids: dict[str, str | int] = {"invitation_id": number, "session_id": number}
-    for statement in (INVITATION_BACK, APP_BACK, A_SESSION):
+    ids: dict[str, str | int] = {
+        "invitation_id": number,
+        "session_id": number,
+        "leaver_id": number,
+    }
+    for statement in (INVITATION_BACK, APP_BACK, A_SESSION, LEAVER_BACK):
         query = statement.format(**ids, tenant_id=tenant, user_id=user_id)
         connection.execute(query.encode())
     return ids

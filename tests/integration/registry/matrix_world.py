@@ -14,6 +14,7 @@ import pytest
 
 from broker.passwords import hash_secret, new_secret
 from registry.rights import Role
+from registry.settings import Settings
 from storage.accounts import issue_token
 from tests.conftest import cloned
 from tests.integration.registry import matrix_exchange, matrix_identity
@@ -116,11 +117,14 @@ def matrix(
     with (
         cloned(server, template) as url,
         psycopg.connect(url, autocommit=True) as connection,
-        serving(registry_settings(url, Path(folder), free_port()), connection) as registry,
+        serving(matrix_settings(url, Path(folder)), connection) as registry,
         httpx.Client(base_url=registry.url, trust_env=False, timeout=20) as client,
     ):
         world = populate(connection)
         connection.execute(matrix_exchange.BEFORE.encode())
+        connection.execute(
+            "INSERT INTO series (device_id, metric, kind) SELECT id, 'power', 'number' FROM devices"
+        )
         tokens = {**world.tokens, "admin": registry.admin_token}
         tokens["former"] = token_of_former_owner(connection)
         ids: dict[Side, Ids] = {
@@ -145,6 +149,11 @@ def matrix(
             "nowhere": NOWHERE,
         }
         yield Matrix(registry, connection, tokens, ids, client)
+
+
+def matrix_settings(url: str, folder: Path) -> Settings:
+    """Settings with which every route can succeed."""
+    return registry_settings(url, folder, free_port(), certificate_key="a key of the tests alone")
 
 
 def token_of_former_owner(connection: psycopg.Connection) -> str:

@@ -28,13 +28,15 @@ AUDITED = {
     "devices", "device_secrets", "provisioning_keys", "claim_codes", "bookings", "transfers",
     "transfer_devices", "agreements", "sql_passwords", "tenant_deletions", "passwords",
     "password_resets", "sessions", "provider_identities", "invitations", "authenticators",
-    "archives", "data_imports",
+    "archives", "data_imports", "retentions",
 }  # fmt: skip
 # What devices and the platform itself write.
 UNAUDITED = {
     "audit_log", "schema_migrations", "series", "readings", "states", "flags", "latest",
     "rejections", "device_activity", "provisioned_devices", "device_search", "notices", "channels",
-    "attempts", "idempotency_keys",
+    "attempts", "idempotency_keys", "mails",
+    "rollup_hours", "rollup_days", "rollup_progress", "rollup_stale",
+    "retention_done", "arrivals", "device_statuses",
     # Follow what is logged of the device, of the transfer and of the tenant.
     "device_owners", "sql_access",
     # By nothing but their hash could the log name them.

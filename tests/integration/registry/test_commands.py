@@ -15,6 +15,7 @@ from paho.mqtt.client import MQTTMessage
 from typer.testing import CliRunner, Result
 
 from cli import audit, devices, identity, models, organisations, rejections, tail
+from registry.history import live
 from tests.integration.registry.conftest import RunningRegistry, World, reject
 from tests.parts import RunningBroker, RunningIngest, wait_until
 
@@ -115,7 +116,7 @@ def test_a_quota_that_cannot_be_is_told_by_name(run: Command, world: World) -> N
         for text in ("many", "nan", "inf"):
             assert "is no number" in run(f"{command} --values-per-second {text}", 2).output
         refused = run(f"{command} --values-per-second -5", 1).output
-        assert "values_per_second: Input should be greater than 0" in refused
+        assert "values_per_second: give more than 0" in refused
     run("tenant set sunny", 2)
 
 
@@ -359,7 +360,7 @@ def test_tail_prints_values_as_they_come(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(tail, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
     run = command(wired, monkeypatch, tmp_path)
     secret = wired.admin.post("devices/sunny-1/secrets")["secret"]
 
@@ -396,7 +397,8 @@ def test_tail_shows_a_value_outside_its_range(
         "INSERT INTO series (device_id, metric, kind, unit) VALUES "
         "('sunny-1', 'low', 'number', 'kW'), ('sunny-1', 'usual', 'number', NULL)"
     )
-    connection.execute("INSERT INTO latest SELECT id, now(), -3 FROM series")
+    connection.execute("INSERT INTO readings SELECT id, now(), -3 FROM series")
+    connection.execute("INSERT INTO latest SELECT series_id, ts, value FROM readings")
     connection.execute(
         "INSERT INTO flags SELECT l.series_id, l.ts, 'below-range' FROM latest l "
         "JOIN series s ON s.id = l.series_id WHERE s.metric = 'low'"

@@ -119,7 +119,7 @@ def test_a_deletion_is_asked_for_by_an_owner_who_types_the_id_and_done_by_an_adm
     assert status("GET", "owner") == 404
     assert status("POST", "owner") == 201
     assert status("POST", "admin", "/step") == 200
-    assert [status("DELETE", name) for name in ("owner", "admin")] == [404, 409]
+    assert [status("DELETE", name) for name in ("owner", "admin")] == [401, 409]
 
 
 def test_a_deletion_shuts_all_doors_first_and_waits_for_what_is_on_its_way(
@@ -131,7 +131,8 @@ def test_a_deletion_shuts_all_doors_first_and_waits_for_what_is_on_its_way(
     for _ in range(2):
         step = registry.admin.post("tenants/sunny/deletion/step")
         assert step == {"rows": 0, "devices": 1, "done": False}
-    assert list(owner.items("tenants")) == []
+    with pytest.raises(ApiError, match="not valid"):
+        owner.get("me")
     secrets = registry.admin.items("devices/sunny-1/secrets")
     assert [secret["revoked_at"] is None for secret in secrets] == [False]
     started = datetime.fromisoformat(registry.admin.get("tenants/sunny/deletion")["started_at"])
@@ -161,3 +162,58 @@ def test_no_step_deletes_many_more_rows_than_a_portion(
     assert max(step["rows"] for step in steps) <= 2 * 4
     with pytest.raises(ApiError, match="there is no such tenant"):
         registry.admin.get("tenants/sunny")
+
+
+def test_people_who_have_nothing_but_the_deleted_tenant_go_with_it_and_leave_no_trace(
+    registry: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    """Nobody keeps what is personal and has no purpose any more."""
+    kept = {
+        "platform": "INSERT INTO memberships (user_id, role) VALUES ({id}, 'platform-admin')",
+        "elsewhere": "INSERT INTO memberships (user_id, role, tenant_id) "
+        "VALUES ({id}, 'viewer', 'other')",
+        "invited": "INSERT INTO invitations (sha256, email, role, tenant_id, invited_by, "
+        "expires_at) VALUES (sha256('x'), 'INVITED@people.example', 'viewer', 'other', "
+        "{stranger}, now() + interval '1 day')",
+        "reader": "INSERT INTO agreements (tenant_id, reader_email, first_day, last_day, "
+        "history_from) VALUES ('other', 'Reader@people.example', '2026-01-01', '2099-01-01', "
+        "'2026-01-01')",
+    }
+    gone = {
+        "only": "SELECT 1",
+        "earlier": "INSERT INTO memberships (user_id, role, tenant_id, until) "
+        "VALUES ({id}, 'viewer', 'other', '2020-01-01')",
+    }
+    for name, statement in {**kept, **gone}.items():
+        email = f"{name}@people.example"
+        user = registry.admin.post("users", {"email": email, "name": f"{name} surname"})["id"]
+        role = {"role": "tenant-member", "tenant_id": "sunny"}
+        registry.admin.post(f"users/{user}/memberships", role)
+        registry.admin.post("tokens", {"name": f"{name} token", "user_id": user})
+        connection.execute(statement.format(id=user, stranger=world.ids["stranger"]).encode())
+    registry.as_(world.tokens["owner"]).post("tenants/sunny/deletion", {"confirm": "sunny"})
+    carry_out(registry, connection, "sunny")
+    left = {user["email"] for user in registry.admin.items("users")}
+    assert {f"{name}@people.example" for name in kept} <= left
+    assert "stranger@example.org" in left
+    words = [f"{name}@people.example" for name in gone]
+    assert mentions(connection, *words, "only surname", "owner@example.org") == {}
+
+
+def test_an_administrator_deletes_a_user_and_what_the_log_told_of_him(
+    registry: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    owner = registry.as_(world.tokens["owner"])
+    owner.patch("devices/sunny-1", {"name": "Renamed by the owner"})
+    number = world.ids["owner"]
+    me = registry.admin.get("me")["id"]
+    with pytest.raises(ApiError, match="another administrator"):
+        registry.admin.delete(f"users/{me}")
+    registry.admin.delete(f"users/{number}")
+    assert "owner@example.org" not in str(mentions(connection, "owner"))
+    log = list(registry.admin.items("audit"))
+    gone = [entry for entry in log if (entry["kind"], entry["subject"]) == ("user", str(number))]
+    assert [(entry["operation"], entry["user_id"]) for entry in gone] == [("deleted", me)]
+    # What was done to the tenant's things is the tenant's to know.
+    [renamed] = [entry for entry in log if entry["kind"] == "device" and entry["before"]]
+    assert renamed["user_id"] == number

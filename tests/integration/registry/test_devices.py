@@ -149,7 +149,7 @@ def test_filters_narrow_the_list(registry: RunningRegistry, world: World) -> Non
 
 
 def test_a_filter_that_is_not_known_is_refused(registry: RunningRegistry) -> None:
-    with pytest.raises(ApiError, match="tennant_id: there is no such field"):
+    with pytest.raises(ApiError, match="tennant_id: there is no such parameter"):
         registry.admin.get("devices", tennant_id="sunny")
 
 

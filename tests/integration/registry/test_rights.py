@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from registry.rights import RIGHTS, Action
-from tests.integration.registry import matrix_exchange, matrix_identity
+from tests.integration.registry import matrix_exchange, matrix_identity, matrix_quality
 from tests.integration.registry.conftest import PEOPLE
 from tests.integration.registry.matrix import DEVICES_OWN, Sample
 from tests.integration.registry.matrix import SAMPLES as OWN_SAMPLES
@@ -21,7 +21,12 @@ from tests.integration.registry.matrix_world import PREFIX, ROLES, Matrix, Side,
 
 __all__ = ["matrix"]  # a fixture
 
-SAMPLES = [*OWN_SAMPLES, *matrix_exchange.SAMPLES, *matrix_identity.SAMPLES]
+SAMPLES = [
+    *OWN_SAMPLES,
+    *matrix_exchange.SAMPLES,
+    *matrix_identity.SAMPLES,
+    *matrix_quality.SAMPLES,
+]
 
 
 def allowed(sample: Sample, who: str, action: Action | None, side: Side) -> bool:
@@ -148,6 +153,27 @@ FOREIGN: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("GET", "/agreements", None, "tenant_id={tenant_id}"),
     ("GET", "/agreements", None, "reader_tenant_id={tenant_id}"),
     ("GET", "/latest", None, "device_id={device_id}"),
+    ("GET", "/latest", None, "tenant_id={tenant_id}"),
+    ("GET", "/latest", None, "park_id={park_id}"),
+    ("GET", "/history", None, "metric=power&device_id={device_id}"),
+    (
+        "GET",
+        "/history",
+        None,
+        "metric=power&tenant_id={tenant_id}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+    ),
+    ("GET", "/live", None, "tenant_id={tenant_id}&seconds=0"),
+    ("POST", "/retention", {"tenant_id": "{tenant_id}", "days": 9}, ""),
+    ("POST", "/retention", {"tenant_id": "sunny", "model_id": "{model_id}", "days": 9}, ""),
+    ("POST", "/retention", {"device_id": "{device_id}", "days": 9}, ""),
+    ("POST", "/retention/dry-run", {"device_id": "{device_id}"}, ""),
+    (
+        "GET",
+        "/quality",
+        None,
+        "tenant_id={tenant_id}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+    ),
+    ("GET", "/quality", None, "lab_id={lab_id}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"),
     ("GET", "/audit", None, "tenant_id={tenant_id}"),
     ("GET", "/audit", None, "park_id={park_id}"),
     ("GET", "/audit", None, "subject={device_id}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import defaultdict
@@ -47,7 +48,7 @@ class Reader:
 
     def hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         _, device, channel = message.topic.split("/")
-        with self.lock:
+        with self.lock, contextlib.suppress(ValueError):  # what is no JSON is heard by nobody
             if channel == "status":
                 self.status[device].append(message.payload.decode())
             else:

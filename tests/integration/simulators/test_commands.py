@@ -17,11 +17,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from broker.config import INGEST_USER
 from cli.replay import replay
 from cli.simulate import simulate
 from simulators import KINDS
 from tests.integration.registry.conftest import RunningRegistry
-from tests.parts import RunningIngest, wait_until
+from tests.parts import USERS, RunningBroker, RunningIngest, wait_until
 
 app = typer.Typer()
 app.command()(simulate)
@@ -98,24 +99,19 @@ def test_simulated_devices_are_registered_and_every_acknowledged_value_is_stored
     commands: Commands, ingest: RunningIngest, connection: psycopg.Connection
 ) -> None:
     for _ in range(2):  # the second time all is there already
-        result = commands.run("simulate", "--devices", "5", "--interval", "0.1", "--for", "1")
+        result = commands.run("simulate", "--devices", "8", "--interval", "0.1", "--for", "1")
         assert result.exit_code == 0, result.output
-        assert commands.summary()["acknowledged"] >= 5 * 9
+        assert commands.summary()["acknowledged"] >= 8 * 7
         require_all_stored(connection, commands.summary())
         wait_until(
             lambda: not any(d["online"] for d in commands.registry.admin.items("devices")),
             "the devices to be offline",
         )
     devices = list(commands.registry.admin.items("devices", tenant_id="demo"))
-    assert [device["id"] for device in devices] == [
-        "demo-air-quality-01",
-        "demo-battery-pack-01",
-        "demo-motor-bench-01",
-        "demo-pv-inverter-01",
-        "demo-pv-inverter-02",
-    ]
+    assert [device["id"] for device in devices] == sorted(f"demo-{kind}-01" for kind in KINDS)
     assert devices[0]["model_id"] == "air-quality"
-    assert devices[0]["attributes"] == {"simulated": True, "kind": "air-quality"}
+    assert devices[0]["attributes"]["simulated"] is True
+    assert devices[0]["attributes"]["kind"] == "air-quality"
     units = {
         metric["metric"]: metric["unit"]
         for model in commands.registry.admin.items("models")
@@ -179,8 +175,73 @@ def test_devices_of_a_running_simulation_are_taken_only_when_told_so(
     taken = commands.run(*one, "--for", "2", "--take-over")
     assert taken.exit_code == 0, taken.output
     _, words = running.communicate(timeout=20)
-    assert running.returncode == 0
+    assert running.returncode == 1
     assert "demo-pv-inverter-01 was stopped" in words
+
+
+def test_a_scenario_with_a_past_is_registered_sent_and_accounted_for(
+    commands: Commands, ingest: RunningIngest, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    book = tmp_path / "ledger"
+    arguments = [
+        "simulate", "cimahi-lab", "--devices", "6", "--interval", "600", "--backfill", "1d",
+        "--for", "0",
+    ]  # fmt: skip
+    result = commands.run(*arguments, "--ledger", str(book))
+    assert result.exit_code == 0, result.output
+    assert "the ledger is sealed" in result.output
+    require_all_stored(connection, commands.summary())
+    counts = commands.summary()["devices"]["surya-atap-pv-inverter-01"]
+    assert counts["acknowledged"] == 1
+    assert counts["values"] >= 140 * len(KINDS["pv-inverter"].signals)
+    api = commands.registry.admin
+    assert api.get("devices/surya-atap-pv-inverter-01")["lab_id"] == "cimahi-energy"
+    assert api.get("tenants/surya-atap")["park_id"] == "cimahi"
+    assert api.get("tenants/warga-cimahi")["park_id"] is None
+    again = commands.run(*arguments, "--ledger", str(book), "--take-over")
+    assert again.exit_code == 1
+    assert "is there already" in again.output
+
+
+def test_a_mistake_in_a_scenario_and_a_missing_credential_are_told_before_anything_is_sent(
+    commands: Commands, tmp_path: Path
+) -> None:
+    file, keys = tmp_path / "mine.yaml", tmp_path / "keys"
+    file.write_text("name: mine\ndescription: x\ntenants: []\nfleets: []\nflets: []\n")
+    result = commands.run("simulate", str(file))
+    assert result.exit_code == 1
+    assert (
+        "mine.yaml, line 5: flets: there is no field flets: did you mean fleets?" in result.output
+    )
+    keys.write_text('{"id": "a-1", "secret": "x"}\n')
+    result = commands.run("simulate", "classroom", "--credentials", str(keys))
+    assert result.exit_code == 1
+    assert "30 devices need as many credentials, and there are 1" in result.output
+
+
+def test_another_platforms_topic_and_payload_are_used(
+    commands: Commands, broker: RunningBroker, tmp_path: Path
+) -> None:
+    api = commands.registry.admin
+    api.post("tenants", {"id": "acme", "name": "Acme", "kind": "startup"})
+    secret = api.post("devices", {"id": "acme-1", "tenant_id": "acme", "name": "A"})["secret"]
+    keys = tmp_path / "keys"
+    login = {"id": "Sensor 1", "secret": secret, "username": "acme-1", "client_id": "acme-1"}
+    keys.write_text(json.dumps(login))
+    heard: list[tuple[str, bytes]] = []
+    with broker.client(INGEST_USER, USERS[INGEST_USER]) as platform:
+        platform.on_message = lambda _c, _u, m: heard.append((m.topic, bytes(m.payload)))
+        platform.subscribe("devices/acme-1/telemetry", qos=1)
+        result = commands.run(
+            "simulate", "air-quality", "--credentials", str(keys), "--interval", "0.2", "--for",
+            "1.5", "--topic", "devices/acme-1/telemetry",
+            "--payload", '{"n": "$device", "co2": $co2}',
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+        wait_until(lambda: len(heard) >= 4, "the messages")
+    body = json.loads(heard[0][1])
+    assert body["n"] == "Sensor 1"
+    assert body["co2"] > 300
 
 
 def test_ctrl_c_ends_with_a_summary(commands: Commands) -> None:
@@ -233,7 +294,11 @@ def test_a_broken_credentials_file_is_told_by_its_line_without_its_secrets(
         (["simulate", "--interval", "0"], "interval"),
         (["simulate", "--prefix", "A b"], "small letters"),
         (["replay", "x.csv"], "--device is needed"),
-        (["replay", "x.csv", "--device", "dev-1"], "--map is needed"),
+        (["simulate", "clasroom"], "no scenario, kind or file"),
+        (["simulate", "--rate", "5", "--interval", "1"], "exclude each other"),
+        (["simulate", "--topic", "a/$device"], "credentials"),
+        (["simulate", "--for", "tomorrow"], "no duration"),
+        (["simulate", "--payload", "$", "--for", "1"], "without a name"),
         (["replay", "x.csv", "--device", "dev-1", "--map", "=a"], "METRIC=COLUMN"),
         (["replay", "x.csv", "--device", "dev-1", "--map", "a=b", "--zone", "CET"], "+05:30"),
         (["replay", "--year", "2024", "--shift", "now"], "exclude each other"),

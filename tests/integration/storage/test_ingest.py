@@ -112,8 +112,8 @@ def test_a_series_comes_with_the_rules_of_its_model_and_its_quotas(
     connection.execute("UPDATE tenants SET values_per_second = 3")
     wanted = {("dev-a", "x"): "number", ("dev-a", "y"): "number"}
     x, y = sorted(resolve_series(connection, wanted))
-    assert x[3:] == ("probe", "boolean", "1", -1, None, "reject", 2, "acme", 3)
-    assert y[3:] == (None, None, None, None, None, None, 2, "acme", 3)
+    assert x[3:] == ("probe", "boolean", "1", -1, None, "reject", 2, "acme", 3, None)
+    assert y[3:] == (None, None, None, None, None, None, 2, "acme", 3, None)
     kinds = connection.execute("SELECT metric, kind FROM series ORDER BY metric").fetchall()
     assert kinds == [("x", "boolean"), ("y", "number")]
 

@@ -87,6 +87,18 @@ def test_a_page_of_devices_costs_no_more_where_there_are_more_devices(
     assert max(step["Actual Rows"] * step["Actual Loops"] for step in found) < 1_000
 
 
+def test_agreements_are_not_worked_out_for_each_device_that_a_search_finds(
+    full: psycopg.Connection,
+) -> None:
+    owner = Scope(tenants=("tenant-1",))
+    wanted = {**dict.fromkeys(devices.FILTERS), **search("device-0001")}
+    page = {**wanted, "after": None, "limit": 51, "kind": "tenant", "viewer": "tenant-1"}
+    found = steps(full, devices.QUERIES["devices"], {**page, **owner.parameters()})
+    asked = [step["Actual Loops"] for step in found if step.get("Relation Name") == "agreements"]
+    assert asked
+    assert max(asked) <= 2
+
+
 @pytest.mark.parametrize("viewer", VIEWERS)
 def test_one_device_or_tenant_is_found_by_its_key(full: psycopg.Connection, viewer: str) -> None:
     scope = VIEWERS[viewer].parameters()

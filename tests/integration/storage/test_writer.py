@@ -42,7 +42,7 @@ def test_readings_come_back_to_the_microsecond_and_bit(
 ) -> None:
     x, y = series
     rows = [(x, T0 + 1, 0.1), (x, T0 + 2, -1e300), (y, T0, 2**53 + 0.0)]
-    assert store_readings(connection, readings(*rows)) == 3
+    assert len(store_readings(connection, readings(*rows))) == 3
     assert stored(connection) == rows
 
 
@@ -51,7 +51,9 @@ def test_what_is_there_already_is_stored_once_and_counted(
 ) -> None:
     x, y = series
     store_readings(connection, readings((x, T0, 1.0), (y, T0, 2.0)))
-    assert store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0))) == 1
+    assert (
+        len(store_readings(connection, readings((y, T0, 2.0), (x, T0 + 1, 3.0), (x, T0, 9.0)))) == 1
+    )
     assert stored(connection) == [(x, T0, 1.0), (x, T0 + 1, 3.0), (y, T0, 2.0)]
 
 
@@ -59,7 +61,7 @@ def test_of_two_readings_with_one_key_in_a_batch_the_first_counts(
     connection: psycopg.Connection, series: tuple[int, int]
 ) -> None:
     x, _ = series
-    assert store_readings(connection, readings((x, T0, 1.0), (x, T0, 2.0))) == 1
+    assert len(store_readings(connection, readings((x, T0, 1.0), (x, T0, 2.0)))) == 1
     assert stored(connection) == [(x, T0, 1.0)]
 
 
@@ -70,6 +72,40 @@ def test_a_late_reading_never_replaces_a_newer_latest(
     store_readings(connection, readings((x, T0 + 10, 10.0), (x, T0 + 5, 5.0)))
     store_readings(connection, readings((x, T0 + 7, 7.0)))
     assert latest(connection) == [(10.0, None)]
+
+
+def test_the_latest_is_the_newest_in_whatever_order_batches_come(
+    connection: psycopg.Connection, series: tuple[int, int]
+) -> None:
+    random = np.random.default_rng(5)
+    times = random.permutation(60).reshape(12, 5)
+    for batch in times.tolist():
+        store_readings(
+            connection, readings(*((x, T0 + t, float(t)) for t in batch for x in series))
+        )
+        seen = times.ravel()[: times.ravel().tolist().index(batch[-1]) + 1]
+        assert latest(connection) == [(float(seen.max()), None)] * 2
+
+
+def test_the_newest_values_of_many_series_are_kept_in_their_pages(
+    connection: psycopg.Connection, series: tuple[int, int]
+) -> None:
+    """No index is written and no page is added: that is what keeps it cheap."""
+    connection.execute(
+        "INSERT INTO series (device_id, metric, kind) "
+        "SELECT 'dev-a', 'm' || n, 'number' FROM generate_series(1, 3000) n"
+    )
+    ids = [row[0] for row in connection.execute("SELECT id FROM series ORDER BY id")]
+    store_readings(connection, readings(*((x, T0, 0.0) for x in ids)))
+    size = "SELECT pg_relation_size('latest')"
+    before = connection.execute(size).fetchone()
+    store_readings(connection, readings(*((x, T0 + 1, 1.0) for x in ids)))
+    assert connection.execute(size).fetchone() == before
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    counted = connection.execute(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'latest'"
+    ).fetchone()
+    assert counted == (len(ids), len(ids))
 
 
 def test_the_latest_of_a_metric_that_changes_its_kind_is_what_came_last(

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -87,3 +88,50 @@ def test_a_list_is_read_as_far_as_it_is_needed_with_its_filters() -> None:
     assert request.url.params.multi_items() == [
         ("limit", "200"), ("id", "a"), ("id", "b"), ("tag", "roof"),
     ]  # fmt: skip
+
+
+def events(*texts: str) -> httpx.Response:
+    return httpx.Response(
+        200, headers={"Content-Type": "text/event-stream"}, content="".join(texts).encode()
+    )
+
+
+def test_a_stream_goes_on_after_the_last_event_where_the_connection_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def lost() -> Iterator[bytes]:
+        yield b"retry: 2000\n: watching\n\nid: one\ndata: [1]\n\n"
+        raise httpx.ReadError("gone")
+
+    first = httpx.Response(
+        200, headers={"Content-Type": "text/event-stream"}, stream=Pieces(lost())
+    )
+    server = Server(first, events("id: two\ndata: [2]\n\n"))
+    with server.client() as client:
+        assert [event.json() for event in client.events("live", device_id=["a"])] == [[1], [2]]
+    assert [request.headers.get("Last-Event-ID") for request in server.asked] == [None, "one"]
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body that comes piece by piece."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces
+
+
+def test_a_stream_that_the_api_ends_says_why() -> None:
+    server = Server(events('event: end\ndata: {"detail": "your rights are over"}\n\n'))
+    with server.client() as client, pytest.raises(ApiError, match="your rights are over"):
+        list(client.events("live", device_id=["a"]))
+
+
+def test_a_stream_that_is_refused_is_not_asked_for_again() -> None:
+    server = Server(httpx.Response(404, json={"title": "Not Found", "detail": "no such device"}))
+    with server.client() as client, pytest.raises(ApiError, match="no such device"):
+        list(client.events("live", device_id=["a"]))
+    assert len(server.asked) == 1

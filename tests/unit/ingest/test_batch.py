@@ -249,3 +249,46 @@ def test_rules_grow_with_the_ids_and_are_forgotten_with_the_model() -> None:
     assert refused(filled(known, timed(t=99))) == []
     known.learn([series("y", 5_000_000)])
     assert values(filled(known, timed(t=99, y=1))) == [99, 1]
+
+
+DAY_US = 86_400_000_000
+
+
+def test_what_is_older_than_it_is_kept_is_a_rejection_and_its_neighbours_are_stored() -> None:
+    kept = [[None, None, 10]]
+    known = knowing(series(kept=kept), series("door", 2, kind="text", kept=kept))
+    old = T0_MS - 11 * 86_400_000
+    batch = filled(
+        known,
+        message(
+            [{"ts": old, "values": {"t": 1, "door": "open"}}, {"ts": T0_MS, "values": {"t": 2}}]
+        ),
+        message({"ts": [old, T0_MS + 1], "values": {"t": [3, 4]}}, 1),
+    )
+    assert values(batch) == [2, 4]
+    assert batch.states == []
+    assert refused(batch) == [(0, "older-than-retention"), (1, "older-than-retention")]
+    assert "2025-12-21T00:00:00+00:00 is older than the 10 days" in batch.rejections[0].detail
+
+
+def test_how_long_a_value_is_kept_goes_by_whose_its_time_is() -> None:
+    end = T0_MS * 1000 - 20 * DAY_US
+    known = knowing(series(kept=[[None, end, 30], [end + DAY_US, None, 10]]))
+    ages = {15: "older", 19.5: "for ever", 21: "kept", 31: "older"}
+    batch = filled(
+        known, message([{"ts": T0_MS - age * 86_400_000, "values": {"t": age}} for age in ages])
+    )
+    assert values(batch) == [19.5, 21]
+    assert refused(batch) == [(0, "older-than-retention")]
+    assert batch.rejections[0].detail.endswith("(and 1 more)")
+
+
+def test_a_value_that_is_too_old_and_out_of_range_is_refused_once_and_an_arrival_decides() -> None:
+    rule: dict[str, Any] = {"minimum": 0, "out_of_range": "reject"}
+    known = knowing(series(kept=[[None, None, 10]], **rule))
+    late = Message("devices/dev-a/telemetry", b'{"ts": %d, "values": {"t": -1}}' % T0_MS, None, 0)
+    soon, later = (late._replace(arrival=T0_MS * 1000 + 10 * DAY_US + more) for more in (0, 1))
+    assert refused(filled(known, soon))[0][1] == "out-of-range"
+    assert refused(filled(known, later))[0][1] == "older-than-retention"
+    known.learn([series(**rule)])
+    assert refused(filled(known, later))[0][1] == "out-of-range"

@@ -100,7 +100,7 @@ def test_an_empty_cell_takes_away_only_what_can_be_away() -> None:
 
 def test_a_comma_may_be_the_decimal_sign() -> None:
     [row] = read_file(b"id;values_per_second\nr1;0,5\n")
-    assert row.fields["values_per_second"] == "0.5"
+    assert row.fields["values_per_second"] == 0.5
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1).map(str.strip)
@@ -135,7 +135,7 @@ def test_a_number_is_written_as_one_also_below_zero() -> None:
     device = dict.fromkeys(COLUMNS, None) | {"id": "a-1", "latitude": -6.87}
     cells = write_cells(device)
     assert cells[COLUMNS.index("latitude")] == "-6.87"
-    assert read_cells(COLUMNS, cells)[0]["latitude"] == "-6.87"
+    assert read_cells(COLUMNS, cells)[0]["latitude"] == -6.87
 
 
 def test_a_spreadsheet_does_not_compute_what_a_name_says() -> None:

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ValidationError
 
+from registry.settings import Settings
 from tests.parts import free_port
 
 SETTINGS = {
@@ -49,3 +51,22 @@ def test_a_taken_port_is_named_with_its_option(option: str) -> None:
     assert ended.returncode == 1
     assert f"option={option} port={ports[option]}" in ended.stderr
     assert "very-secret" not in ended.stderr
+
+
+def refused(**settings: object) -> str:
+    """How settings of mail are refused."""
+    base = {name.removeprefix("TECHNOPARK_").lower(): value for name, value in SETTINGS.items()}
+    with pytest.raises(ValidationError) as error:
+        Settings.model_validate({**base, "identity_key": "k" * 16, **settings})
+    return str(error.value.errors(include_input=False)[0]["msg"])
+
+
+def test_a_mail_server_is_set_wholly_or_not_at_all() -> None:
+    sender = {"mail_from": "iot@park.example"}
+    host = {"smtp_host": "mail.park.example"}
+    assert "SMTP_HOST" in refused(**sender)
+    assert "MAIL_FROM" in refused(**host)
+    assert "IDENTITY_KEY" in refused(**host, **sender, identity_key=None)
+    assert "SMTP_PASSWORD" in refused(**host, **sender, smtp_user="park")
+    open_to_all = {"smtp_user": "park", "smtp_password": "secret", "smtp_tls": "none"}
+    assert "starttls" in refused(**host, **sender, **open_to_all)

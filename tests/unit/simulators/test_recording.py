@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from simulators import recording, tmy3
-from simulators.recording import Layout, RecordingError, Row, read_csv
+from simulators.recording import Layout, Row, read
+from simulators.tables import RecordingError
 
 LAYOUT = Layout({"t": "Temp"}, ["Time"])
 
@@ -25,7 +28,7 @@ def csv(tmp_path: Path) -> Path:
 
 def rows(file: Path, text: str, layout: Layout = LAYOUT) -> list[Row]:
     file.write_text(text)
-    return list(read_csv(file, layout).rows)
+    return list(read(file, layout).rows)
 
 
 def test_lines_become_rows_in_the_order_of_time(csv: Path) -> None:
@@ -67,11 +70,58 @@ def test_two_columns_can_be_the_time_and_24_00_is_the_next_day(csv: Path) -> Non
     ]
 
 
+def test_24_minutes_past_midnight_is_no_end_of_a_day(csv: Path) -> None:
+    text = "Time,Temp\n2025-01-01T00:24:00Z,1\n"
+    assert [row.time for row in rows(csv, text)] == [moment("2025-01-01T00:24Z")]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_json_lines_and_parquet_are_read_as_csv_is(tmp_path: Path, suffix: str) -> None:
+    file, first = tmp_path / f"file{suffix}", moment("2025-01-01T00:00Z")
+    if suffix == ".parquet":
+        times = [datetime.fromtimestamp(first + n, UTC) for n in range(2)]
+        pq.write_table(pa.table({"time": times, "t": [1.5, None], "h": [40, 41]}), file)
+    else:
+        file.write_text(
+            '{"time": "2025-01-01T00:00:00Z", "t": 1.5, "h": 40}\n\n'
+            '{"time": "2025-01-01T00:00:01Z", "values": {"t": null, "h": 41}}\n'
+        )
+    found = read(file, Layout(None, ["time"]))
+    assert found.rows == [Row(first, {"t": 1.5, "h": 40.0}), Row(first + 1, {"h": 41.0})]
+    assert found.skipped_values == 1
+    with pytest.raises(RecordingError, match="no column 'Clock'; it has 'time', 't', 'h'"):
+        read(file, Layout(None, ["Clock"]))
+
+
+def test_without_a_map_every_column_is_its_metric_if_it_can_be(csv: Path) -> None:
+    text = "Time,Temp,Hum\n2025-01-01T00:00Z,1,2\n"
+    assert rows(csv, text, Layout(None, ["Time"]))[0].values == {"Temp": 1.0, "Hum": 2.0}
+    csv.write_text(text.replace("Hum", "Rel. hum"))
+    with pytest.raises(RecordingError, match=r"'Rel. hum' is no name of a metric: say with `--map"):
+        read(csv, Layout(None, ["Time"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.jsonl", "[1]\n", "line 1: this is no JSON object"),
+        ("a.jsonl", "{\n", "cannot read"),
+        ("a.parquet", "PAR1", "cannot read"),
+    ],
+)
+def test_a_file_of_another_format_is_told_so(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RecordingError, match=words):
+        read(tmp_path / name, Layout(None, ["time"]))
+
+
 def test_a_rewritten_year_keeps_the_calendar(csv: Path) -> None:
     layout = Layout({"t": "Temp"}, ["Time"], "%Y-%m-%d %H:%M", year=2025)
     lines = ["1996-02-28 24:00,1", "1996-02-29 10:00,2", "1980-12-31 24:00,3", "1988-01-01 01:00,0"]
     csv.write_text("\n".join(["Time,Temp", *lines]))
-    found = read_csv(csv, layout)
+    found = read(csv, layout)
     assert [(row.time, row.values["t"]) for row in found.rows] == [
         (moment("2025-01-01T01:00Z"), 0),
         (moment("2025-03-01T00:00Z"), 1),
@@ -84,7 +134,7 @@ def test_a_rewritten_year_keeps_the_calendar(csv: Path) -> None:
 def test_a_cell_without_a_number_costs_only_itself(csv: Path, bad: str) -> None:
     layout = Layout({"t": "Temp", "h": "Hum"}, ["Time"])
     csv.write_text(f'Time,Temp,Hum\n2025-01-01T00:00Z,"{bad}",40\n2025-01-01T01:00Z,2,41\n')
-    found = read_csv(csv, layout)
+    found = read(csv, layout)
     assert [dict(row.values) for row in found.rows] == [{"h": 40}, {"t": 2, "h": 41}]
     assert found.skipped_values == 1
 
@@ -108,10 +158,10 @@ def test_a_file_that_cannot_be_played_is_told_why(csv: Path, text: str, words: s
 
 def test_a_file_that_is_no_text_or_not_there_is_told_so(csv: Path) -> None:
     with pytest.raises(RecordingError, match="No such file"):
-        read_csv(csv, LAYOUT)
+        read(csv, LAYOUT)
     csv.write_bytes(b"Time,Temp\n\xff\xfe\x00,1\n")
     with pytest.raises(RecordingError, match="cannot read"):
-        read_csv(csv, LAYOUT)
+        read(csv, LAYOUT)
 
 
 def test_a_shift_is_of_whole_days_and_ends_within_the_last_one() -> None:

@@ -56,7 +56,7 @@ def test_passwords_are_made_once_and_readable_by_the_owner_alone(home: Home) -> 
     first, second = credentials.load(home), credentials.load(home)
     assert first == second
     assert home.secrets.stat().st_mode & 0o777 == 0o600
-    assert len(set(json.loads(home.secrets.read_text()).values())) == 5
+    assert len(set(json.loads(home.secrets.read_text()).values())) == 6
 
 
 def test_a_folder_of_an_older_version_gets_the_password_that_it_lacks(home: Home) -> None:

@@ -201,3 +201,8 @@ def test_offer_accept_and_revoke_by_commands(
     assert "is revoked" in run("owner", "revoke", number)
     assert "only what is offered" in run("stranger", "refuse", number, status=1)
     assert run("owner", "notices", "--json") == "[]\n"
+
+
+def test_an_agreement_whose_last_day_is_over_is_refused_with_its_field(owner: Api) -> None:
+    with pytest.raises(ApiError, match="last_day: this day is over"):
+        owner.post("agreements", {**OFFER, "history_from": None, "last_day": "2020-12-31"})

@@ -176,7 +176,7 @@ def test_one_device_is_looked_up_among_many_agreements_by_index(
     connection.execute("ANALYZE tenants, devices, agreements")
     for query in (
         "SELECT * FROM shared_devices('{t2}', '{}') WHERE device_id = 'd-1-1'",
-        "SELECT * FROM shared_sight('d-1-1', '{t2}', '{}')",
+        "SELECT * FROM sight('d-1-1', false, '{t2}', '{}')",
     ):
         plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN ANALYZE {query}"))
         assert "Seq Scan" not in plan.replace("Seq Scan on parks", ""), plan

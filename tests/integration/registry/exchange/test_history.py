@@ -206,6 +206,25 @@ def test_readings_of_a_time_that_was_not_the_tenants_are_refused(site: Site) -> 
     assert found["faults"] == {"not-yours": 1}
 
 
+def test_readings_that_are_older_than_they_would_be_kept_are_faulty(site: Site) -> None:
+    site.connection.execute("INSERT INTO retentions (device_id, tenant_id, days) "
+                            "VALUES ('sunny-1', 'sunny', 30)")  # fmt: skip
+    recent = datetime.now(UTC) - timedelta(days=29)
+    file = f"{LONG}sunny-1,speed,{recent.isoformat()},4\n"
+    try:
+        found = run(site, file)
+        assert (found["stored"], found["faults"]) == (False, {"older-than-retention": 2})
+        assert found["lines"][0] == {
+            "row": 2,
+            "column": "time",
+            "detail": "is older than the 30 days for which data of sunny-1 are kept",
+        }
+        assert run(site, file, valid_only=True)["readings"] == {"given": 2, "stored": 2}
+        assert rows(site, "sunny-1", "speed") == []
+    finally:
+        site.connection.execute("DELETE FROM retentions; DELETE FROM readings WHERE value = 4")
+
+
 def test_an_import_that_was_cut_off_goes_on(site: Site) -> None:
     file = "ts,speed\n" + "".join(f"{1767225600 + n},{n / 4}\n" for n in range(120_000))
     assert run(site, file, device_id="sunny-1")["readings"]["stored"] == 120_000

@@ -30,7 +30,7 @@ def test_nothing_foreign_is_in_any_relation_or_function_of_the_database(
 ) -> None:
     told = relations(sunny, connection)
     own = [text for name, text in told.items() if name.startswith(role_of(connection))]
-    assert len(own) == 8
+    assert len(own) == 11
     assert all(own)
     told |= functions(sunny, connection)
     assert [name for name, text in told.items() if leaks(text)] == []
@@ -157,6 +157,7 @@ def test_a_tenant_makes_nothing_and_locks_nothing(sunny: Tenant) -> None:
         "SELECT lo_from_bytea(0, 'x')",
         "SELECT pg_logical_emit_message(false, 'x', 'x')",
         "SELECT * FROM public.sight('sunny-1', true, '{}', '{}')",
+        "SELECT * FROM public.sights('{sunny-1}', true, '{}', '{}')",
         "SET temp_file_limit = -1",
         "SET ROLE technopark",
         "COPY telemetry TO PROGRAM 'cat'",

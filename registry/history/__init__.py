@@ -1,0 +1,1 @@
+"""What devices sent in the past: questions, answers as JSON or CSV, and what comes now."""

@@ -1,0 +1,1 @@
+"""Data quality: figures of devices, a report over many, and certificates."""
