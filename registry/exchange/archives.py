@@ -17,11 +17,13 @@ from registry.exchange.archive_writing import archive
 from registry.exchange.streamed import LongWork, Streamed
 from registry.exchange.tables import BINARY
 from registry.exchange.uploads import DataOwner, received
-from registry.http.fields import YesNo
+from registry.http.fields import YesNo, matching
 
 router = APIRouter(prefix="/tenants/{tenant_id}/archive", tags=["imports"])
 
 PATH = r"/tenants/[^/]+/archive"
+PREFIX = r"([a-z0-9][a-z0-9-]{0,29})?"
+PREFIX_RULE = "a prefix has up to 30 small letters, digits and hyphens, and begins with no hyphen"
 ARCHIVE = {MEDIA_TYPE: {**BINARY, "example": "tenant.json…"}}
 FILE: dict[str, Any] = {
     "required": True,
@@ -40,10 +42,10 @@ ANSWER = {
 class ArchiveOptions(BaseModel):
     """How an archive is brought in."""
 
-    prefix: str = Field(
+    prefix: Annotated[str, matching(PREFIX, PREFIX_RULE)] = Field(
         "",
-        pattern=r"^([a-z0-9][a-z0-9-]{0,29})?$",
         description="put before the ids of its devices and models",
+        json_schema_extra={"pattern": f"^{PREFIX}$"},
     )
     merge: YesNo = Field(
         False, description="devices of the tenant that have the same ids are the same devices"

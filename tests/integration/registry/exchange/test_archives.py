@@ -288,6 +288,20 @@ def test_a_device_that_was_given_away_leaves_with_the_own_time(site: Site, fresh
     )
 
 
+def test_what_is_older_than_data_are_kept_here_stays_out(fresh: Site, archive: bytes) -> None:
+    fresh.connection.execute("INSERT INTO retentions (tenant_id, days) VALUES ('sunny', 30)")
+    try:
+        found = result(send(fresh, packed(files(archive), id="late"), prefix="late-"))
+    finally:
+        fresh.connection.execute("DELETE FROM retentions")
+    assert found["faults"] == {"older-than-retention": 900 + 5 + 1 + 2}
+    assert found["devices"] == {"given": 2, "stored": 2}
+    for kind, given in {"readings": 900, "states": 5, "flags": 1, "rejections": 2}.items():
+        assert found[kind] == {"given": given, "stored": 0}
+    assert fresh.scalar("SELECT count(*) FROM telemetry WHERE device LIKE 'late-%%'") == 0
+    assert "kept" in found["note"]
+
+
 def test_nothing_of_an_upload_stays_behind(fresh: Site, archive: bytes, tmp_path: Path) -> None:
     fresh.registry.settings.upload_folder = tmp_path
     send(fresh, archive)
