@@ -157,8 +157,12 @@ def run(programs: Runtime, home: Path, url: str) -> Table:
             running_registry(broker, folder, url) as port,
             opened(port, token) as get,
         ):
-            rows = [(each.name, best(get, each.path), best(ask, each.plain)) for each in QUESTIONS]
-        vehicles = [(name, best(ask, ours), best(ask, plain)) for name, ours, plain in VEHICLES]
+            # Without a pause, in which the API would close the connection.
+            ours = [best(get, each.path) for each in QUESTIONS]
+        rows = [
+            (each.name, ms, best(ask, each.plain)) for each, ms in zip(QUESTIONS, ours, strict=True)
+        ]
+        vehicles = [(name, best(ask, one), best(ask, other)) for name, one, other in VEHICLES]
         unsummed = best(ask, WITHOUT)
     return table(rows, vehicles, unsummed, loaded, summing, sizes)
 

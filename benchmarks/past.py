@@ -49,7 +49,7 @@ class Group:
 SENSOR = ("temperature", "humidity", "pm25", "co2", "voltage", "current", "power", "light")
 BIKE = ("latitude", "longitude", "speed", "charge", "load", "broken")
 GROUPS = (
-    Group("sensor", 1_216, SENSOR, 600, 30),
+    Group("sensor", 1_216, SENSOR, 900, 30),
     Group("bike", 40, BIKE, 60, 30),
     Group("roof", 14, ("power", "energy"), 300, 365),
     Group("rig", 4, ("torque",), 1, 30),

@@ -48,6 +48,11 @@ MAX_SERIES = 200
 # Who comes back later than that reads the history.
 RESUMED = timedelta(hours=24)
 RETRY_MS = 2000
+EXAMPLE = (
+    "event: readings\nid: AAAAKgAGPQ…\n"
+    'data: [{"device_id": "sunny-roof-1", "metric": "dc_power", "ts": "2026-03-02T10:15:00Z", '
+    '"value": 4.21, "unit": "kW"}]\n\n'
+)
 # A series' number, and µs since 1970.
 SEEN = struct.Struct(">iq")
 
@@ -168,7 +173,12 @@ async def opened_watch(
 @router.get(
     "/live",
     response_class=EventSourceResponse,
-    responses={200: {"description": "Events `readings`, and one `end` when you may see no more."}},
+    responses={
+        200: {
+            "description": "Events `readings`, and one `end` when you may see no more.",
+            "content": {"text/event-stream": {"example": EXAMPLE}},
+        }
+    },
 )
 async def watch_live(
     watch: Annotated[Watch, Depends(opened_watch)],

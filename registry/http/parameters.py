@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -37,12 +38,16 @@ KNOWN = Depends(only_known)
 
 
 def parameters(route: APIRoute) -> dict[str, bool]:
-    """The query parameters of a route, and whether each may be given several times.
+    """The query parameters of a route, and whether each may be given several times."""
+    return taken_by(route.dependant)
 
-    They are the handler's own: what it depends on takes none.
-    """
+
+def taken_by(dependant: Dependant) -> dict[str, bool]:
+    """The parameters that a handler takes, or a dependency, and those that it depends on take."""
     known: dict[str, bool] = {}
-    for parameter in route.dependant.query_params:
+    for each in dependant.dependencies:
+        known |= taken_by(each)
+    for parameter in dependant.query_params:
         kind = parameter.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             known |= gathered(kind)

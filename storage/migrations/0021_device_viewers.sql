@@ -2,7 +2,7 @@
 
 -- By a role. Each branch is one table and nothing more, so that the planner makes one index scan of
 -- the branch that a viewer needs.
-CREATE OR REPLACE VIEW device_viewers AS
+CREATE VIEW device_members AS
 SELECT 'platform' AS kind, '' AS viewer, id AS device_id FROM devices
 UNION ALL
 SELECT 'tenant', tenant_id::text, id FROM devices
@@ -18,6 +18,10 @@ UNION ALL
 SELECT 'tenant', reader, device_id FROM agreement_devices
 UNION ALL
 SELECT 'park', reader_park_id::text, device_id FROM agreement_devices;
+
+-- Both, for questions that do not look for a few devices among all.
+CREATE OR REPLACE VIEW device_viewers AS
+SELECT * FROM device_members UNION ALL SELECT * FROM device_guests;
 
 -- How a scope sees a device: whether only agreements show it, and whether they show what is said of
 -- it too. No row: it does not see it. A function that returns a table becomes part of the query.

@@ -1,7 +1,7 @@
 -- Devices. They are seen by their tenant's people, by those of the park in whose lab they stand or
 -- which is their tenant's home, by administrators, by those who have booked them as long as the slot
 -- runs, and by those whom an agreement lets read them:
--- `device_viewers` and `device_guests`.
+-- `device_members` and `device_guests`, together `device_viewers`.
 
 -- create_device --
 -- No row: the id is taken. The error would end the transaction, and an id that was made from a
@@ -28,7 +28,7 @@ WITH guest AS MATERIALIZED (
     SELECT * FROM device_guests WHERE kind = %(kind)s AND viewer = %(viewer)s
 ), page AS (
     SELECT DISTINCT d.id
-    FROM (SELECT kind, viewer, device_id FROM device_viewers
+    FROM (SELECT kind, viewer, device_id FROM device_members
           UNION ALL
           SELECT kind, viewer, device_id FROM guest) v
     JOIN devices d ON d.id = v.device_id

@@ -13,6 +13,7 @@ ANONYMOUS = {
     ("POST", "/api/v1/tokens/sign-in"),
     ("POST", "/api/v1/invitations/accept"),
     ("POST", "/api/v1/password-resets/accept"),
+    ("GET", "/.well-known/technopark-certificate-key"),
 }
 # One path of each kind, filled with ids that are there.
 IDS = {

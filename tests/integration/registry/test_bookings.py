@@ -73,7 +73,7 @@ IMPOSSIBLE = [
     ("until", {"until": hours(0.1)}, "from 15 minutes to 7 days"),
     ("until", {"until": hours(24 * 8)}, "from 15 minutes to 7 days"),
     ("until", {"from": hours(2), "until": hours(1)}, "from 15 minutes to 7 days"),
-    ("until", {"until": "2026-03-02T12:00:00"}, "timezone"),
+    ("until", {"until": "2026-03-02T12:00:00"}, "offset"),
     ("device_id", {"device_id": "sunny-1", "until": hours(1)}, "no such device to be booked"),
     ("device_id", {"device_id": "not-there", "until": hours(1)}, "no such device to be booked"),
     ("tenant_id", {"tenant_id": "sunny", "until": hours(1)}, "no such tenant"),

@@ -30,6 +30,9 @@ def has_example(content: dict[str, Any], document: dict[str, Any]) -> bool:
     """Whether a body has an example: its own, or that of the schema to which it refers."""
     if "examples" in content or "example" in content:
         return True
+    # A file, such as a PDF.
+    if content["schema"].get("format") == "binary":
+        return True
     name = content["schema"]["$ref"].rpartition("/")[2]
     return bool(document["components"]["schemas"][name]["examples"])
 

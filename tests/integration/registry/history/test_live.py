@@ -171,7 +171,7 @@ def test_streams_hold_no_connection(site: Site, owner: Api) -> None:
     [
         ({"device_id": ["other-1"]}, 404, "no such device"),
         ({}, 422, "name a device"),
-        ({"device_id": ["sunny-1"], "seconds": -1}, 422, "greater than or equal to 0"),
+        ({"device_id": ["sunny-1"], "seconds": -1}, 422, "give 0 or more"),
         ({"device_id": ["sunny-1"], "colour": "red"}, 422, "misspelt"),
     ],
 )
