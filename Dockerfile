@@ -4,7 +4,7 @@ FROM python:3.11-slim-bookworm
 # The official Mosquitto image's user: registry and broker share the password file.
 RUN groupadd --gid 1883 technopark \
     && useradd --uid 1883 --gid 1883 --no-create-home --home-dir /nonexistent technopark \
-    && install --directory --owner=1883 --group=1883 --mode=0700 /broker /journal
+    && install --directory --owner=1883 --group=1883 --mode=0700 /broker /journal /uploads
 
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./

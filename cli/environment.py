@@ -51,6 +51,7 @@ CHOICES: Mapping[str, str] = {
     "LOG_FORMAT": "text",
     "LOG_LEVEL": "info",
     "BROKER_MEMORY": "1GiB",
+    "UPLOAD_BYTES": "8GiB",
     "PUBLIC_URL": "",
     "GRAFANA_PUBLIC_URL": "",
     "TRUSTED_PROXIES": "",

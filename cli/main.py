@@ -21,6 +21,7 @@ from cli import (
     deletion,
     devices,
     environment,
+    exchange,
     grafana,
     history,
     holdings,
@@ -100,6 +101,8 @@ organisations.tenant.command()(holdings.holdings)
 organisations.tenant.command()(deletion.delete)
 add(DEVICES, identity.login, audit.audit_log)
 add(DATA, tail.tail, history.history, simulate.simulate, record.record, replay.replay)
+app.add_typer(exchange.exports, name="export", rich_help_panel=DATA)
+app.add_typer(exchange.imports, name="import", rich_help_panel=DATA)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=DATA)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=DATA)
 app.add_typer(retention.app, name="retention", rich_help_panel=DATA)

@@ -247,7 +247,7 @@ class Batch:
     def add_state(self, message: Message, number: int, ts: int, value: str) -> None:
         """Append a state, unless it is too old to be kept."""
         if self.known.rules.is_expired(number, ts, message.arrival - ts):
-            self.break_rule(message, self.known.rules.too_old(number, ts))
+            self.break_rule(message, rules.too_old(self.known.rules.kept(number), ts))
         else:
             self.states.append((number, ts, value))
 
@@ -288,7 +288,8 @@ class Batch:
         )
         rows, refused, expired = self.known.rules.judge(rows)
         for index in expired.tolist():
-            why = self.known.rules.too_old(int(rows.series[index]), int(rows.ts[index]))
+            series = self.known.rules.kept(int(rows.series[index]))
+            why = rules.too_old(series, int(rows.ts[index]))
             self.break_rule(self.sender(index), why)
         for index in refused.tolist():
             self.break_series_rule(self.sender(index), rows, index)
@@ -315,7 +316,7 @@ class Batch:
         )
         rows, refused, expired = self.known.rules.judge(rows)
         if len(expired):
-            why = self.known.rules.too_old(number, int(column.ts[expired[0]]))
+            why = rules.too_old(self.known.rules.kept(number), int(column.ts[expired[0]]))
             self.break_rule(message, why, len(expired))
         if len(refused):
             self.break_series_rule(message, rows, int(refused[0]), len(refused))

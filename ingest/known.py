@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ingest.quotas import Quotas
-from ingest.rules import Rules
 from storage.ingest import Series
+from storage.rules import Rules
 
 
 @dataclass(slots=True)

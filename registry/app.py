@@ -36,6 +36,10 @@ from registry import (
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
 from registry.enrolment.tries import Tries
+from registry.exchange import archives
+from registry.exchange import exports as data_exports
+from registry.exchange import history as history_imports
+from registry.exchange.streamed import Places
 from registry.history import live
 from registry.history import routes as history
 from registry.http import metrics, problems, reference
@@ -81,7 +85,7 @@ ROUTERS = (
     device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
     provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
     second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
-    quality, certificates, showcases, alert_settings,
+    quality, certificates, showcases, alert_settings, data_exports, archives, history_imports,
 )  # fmt: skip
 # Those that have routes for visitors too, who have no token.
 VISITED = (tokens, invitations, password_resets)
@@ -110,13 +114,18 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan(settings),
     )
-    app.add_middleware(BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + imports.PATH: imports.LIMIT})
+    files = dict.fromkeys((archives.PATH, history_imports.PATH), settings.upload_bytes)
+    limits = {imports.PATH: imports.LIMIT, **files}
+    app.add_middleware(
+        BodyLimit, limit=MAX_PAYLOAD, others={PREFIX + path: size for path, size in limits.items()}
+    )
     app.add_middleware(ETags)
     app.add_middleware(KnownOrigin)
     app.state.claim_tries = Tries(claims.TRIES)
     app.state.provisioning_tries = Tries(provisioning.TRIES)
     app.state.settings = settings
     app.state.outbox = Outbox(settings)
+    app.state.places = Places(settings.database_url.get_secret_value())
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     metrics.install(app)

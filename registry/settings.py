@@ -32,6 +32,12 @@ class Settings(LogSettings):
     broker_memory: ByteSize = Field(
         ByteSize(1 << 30), gt=0, description="for messages that wait; then devices have to"
     )
+    upload_folder: Path | None = Field(
+        None, description="where archives and files of history wait while they are read"
+    )
+    upload_bytes: ByteSize = Field(
+        ByteSize(8 << 30), gt=0, description="of such a file; it needs that room for a while"
+    )
     registry_password: SecretStr = Field(description="of the broker's user _registry")
     ingest_password: SecretStr = Field(description="of the broker's user _ingest")
     public_url: AnyHttpUrl | None = Field(

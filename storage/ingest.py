@@ -124,6 +124,15 @@ def resolve_series(
         "units": [units.get(key) for key in keys],
     }
     connection.execute(QUERIES["register_series"], parameters)
+    return find_series(connection, keys)
+
+
+def find_series(connection: psycopg.Connection, keys: Sequence[tuple[str, str]]) -> list[Series]:
+    """Those of the series that are there, by device id and metric; in any order."""
+    parameters = {
+        "devices": [device for device, _ in keys],
+        "metrics": [metric for _, metric in keys],
+    }
     cursor = connection.cursor(row_factory=class_row(Series))
     return cursor.execute(QUERIES["find_series"], parameters).fetchall()
 

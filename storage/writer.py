@@ -178,6 +178,22 @@ def store_readings(connection: psycopg.Connection, readings: Readings) -> Readin
     return stored
 
 
+def store_flags(
+    connection: psycopg.Connection,
+    series: NDArray[np.int32],
+    ts: NDArray[np.int64],
+    flags: Sequence[str],
+) -> int:
+    """Store the flags of readings that are stored: ``below-range`` or ``above-range``.
+
+    Returns:
+        How many were stored. The others were there before.
+    """
+    above = [flag == "above-range" for flag in flags]
+    outside = {"series": series.tolist(), "ts": ts.tolist(), "above": above}
+    return connection.execute(QUERIES["store_flags"], outside).rowcount
+
+
 def note_newest(connection: psycopg.Connection, newest: Readings) -> int:
     """Note the newest reading of each series.
 

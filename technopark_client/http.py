@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from types import TracebackType
@@ -22,7 +22,7 @@ Parameters = Mapping[str, Parameter | Sequence[str]]
 PREFIX = "/api/v1/"
 TIMEOUT_SECONDS = 15.0
 # For the next piece of an answer that comes in pieces.
-STREAM_SECONDS = 60.0
+STREAM_SECONDS = 600.0
 PAGE_SIZE = 200
 # Answers after which the same request may succeed soon; the API says when.
 TRY_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -168,9 +168,13 @@ class Http:
 
     @contextmanager
     def stream(
-        self, method: str, path: str, content: bytes, **parameters: Parameter | Sequence[str]
+        self,
+        method: str,
+        path: str,
+        content: bytes | Iterable[bytes],
+        **parameters: Parameter | Sequence[str],
     ) -> Iterator[httpx.Response]:
-        """An answer that is read while it comes.
+        """An answer that is read while it comes; the body may come in pieces too.
 
         Raises:
             ApiError: as for ``get``, also in the middle of the answer.

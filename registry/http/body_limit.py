@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -18,15 +19,17 @@ class BodyLimit:
     Args:
         app: what is protected.
         limit: bytes.
-        others: the limits of paths that have one of their own.
+        others: the limits of paths that have one of their own, by a pattern of the whole path.
     """
 
     def __init__(self, app: ASGIApp, limit: int, others: Mapping[str, int]) -> None:
-        self.app, self.limit, self.others = app, limit, others
+        self.app, self.limit = app, limit
+        self.others = [(re.compile(path), other) for path, other in others.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it unread where its length is declared."""
-        limit = self.others.get(scope.get("path", ""), self.limit)
+        path = scope.get("path", "")
+        limit = next((own for paths, own in self.others if paths.fullmatch(path)), self.limit)
         declared = Headers(scope=scope).get("content-length", "") if "headers" in scope else ""
         if declared.isdecimal() and int(declared) > limit:
             refusal = answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence(limit))

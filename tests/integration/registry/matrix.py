@@ -201,6 +201,12 @@ SAMPLES = [
     sees("GET /live", "device.read", "device_id={device_id}&seconds=0"),
     lists("GET /history", "device.read", "tenant_id={tenant_id}&metric=power&" + RANGE),
     lists("GET /exports", "device.read", "tenant_id={tenant_id}"),
+    sees("GET /exports/readings", "device.read", "id={device_id}"),
+    sees("GET /exports/states", "device.read", "id={device_id}"),
+    changes("GET /tenants/{tenant_id}/archive", "tenant.archive", "tenant.read"),
+    # Those who may are told that this is neither an archive nor a table.
+    changes("POST /tenants/{tenant_id}/archive", "tenant.archive", "tenant.read", {}, status=422),
+    changes("POST /tenants/{tenant_id}/history", "tenant.archive", "tenant.read", {}, status=422),
     # Each row of the file is refused by itself.
     Sample("POST /imports", "device.change", "device.change", MAKE_DEVICE, unseen=200),
     lists("GET /audit", "audit.read", "kind=device&tenant_id={tenant_id}"),

@@ -28,7 +28,7 @@ AUDITED = {
     "devices", "device_secrets", "provisioning_keys", "claim_codes", "bookings", "transfers",
     "transfer_devices", "agreements", "sql_passwords", "tenant_deletions", "passwords",
     "password_resets", "sessions", "provider_identities", "invitations", "authenticators",
-    "alert_settings", "showcases", "retentions",
+    "alert_settings", "showcases", "archives", "data_imports", "retentions",
 }  # fmt: skip
 # What devices and the platform itself write.
 UNAUDITED = {
@@ -49,6 +49,7 @@ UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},
     "devices": {"attributes", "attributes_at", "changed_at", "home_park_id", "lab_park_id"},
     "device_secrets": {"hash", "offered_at"},
+    "data_imports": {"done"},
     "provisioning_keys": {"sha256", "made"},
     "claim_codes": {"sha256"},
     # Of a transfer it is the time of the entry.

@@ -38,14 +38,20 @@ CONFIG = SchemathesisConfig.from_dict(
         "operations": [
             {
                 # Any text is a file, the answer to which tells the fault of each row.
-                "include-path": f"/api/v1{imports.PATH}",
+                "include-path": f"/api/v1{path}",
                 "checks": {"negative_data_rejection": {"expected-statuses": [200, "4xx", 503]}},
             }
+            for path in (
+                imports.PATH,
+                "/tenants/{tenant_id}/archive",
+                "/tenants/{tenant_id}/history",
+            )
         ],
     }
 )
 schema = schemathesis.openapi.from_dict(document(), config=CONFIG)
-schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+for kind in ("application/x-ndjson", "application/x-tar", "application/vnd.apache.parquet"):
+    schemathesis.serializer.alias(kind, "text/plain")
 CALM = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 # For nights: `--hypothesis-profile=long`.
 LONG = settings.get_current_profile_name() == "long"

@@ -136,6 +136,7 @@ FOREIGN: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("GET", "/devices", None, "lab_id={lab_id}"),
     ("GET", "/devices", None, "model_id={model_id}"),
     ("GET", "/devices", None, "q={device_id}"),
+    ("GET", "/exports/readings", None, "id={device_id}"),
     ("GET", "/rejections", None, "tenant_id={tenant_id}"),
     ("GET", "/rejections", None, "park_id={park_id}"),
     ("POST", "/bookings", BOOKING, ""),
