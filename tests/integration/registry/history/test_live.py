@@ -74,10 +74,11 @@ def later(seconds: float) -> datetime:
 def test_first_come_the_newest_values_then_all_that_is_stored(site: Site, owner: Api) -> None:
     before = [(row["metric"], row["ts"]) for row in owner.items("devices/sunny-1/latest")]
     burst = [(later(n / 1000), float(n)) for n in range(30)]
-    with watching(owner, seconds=0.8) as watch:
+    with watching(owner, seconds=2) as watch:
         wait_until(lambda: len(watch.readings) == 3, "the newest values")
         assert sorted((row["metric"], row["ts"]) for row in watch.readings) == before
         store(site, *burst)
+        wait_until(lambda: len(watch.readings) >= 3 + len(burst), "the burst")
     news = watch.readings[3:]
     assert [row["value"] for row in news] == [value for _, value in burst]
     assert {(row["device_id"], row["metric"], row["unit"]) for row in news} == {
