@@ -41,7 +41,8 @@ FILE: dict[int | str, dict[str, Any]] = {
             },
             MEDIA_TYPES["parquet"]: {**BINARY, "example": "PAR1…"},
         },
-    }
+    },
+    404: {},
 }
 
 

@@ -77,7 +77,8 @@ class History(Answer):
         200: {
             "description": "The series, as JSON, or as a table where CSV is asked for.",
             "content": {CSV_TYPE: {"example": EXAMPLE_CSV}},
-        }
+        },
+        404: {},
     },
 )
 async def show_history(
