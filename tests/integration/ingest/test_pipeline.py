@@ -229,9 +229,12 @@ def test_a_device_that_subscribes_to_everything_receives_nothing_of_another(
 ) -> None:
     broker.add("dev-a", "spy")
     overheard: list[str] = []
+    subscribed: list[object] = []
     with broker.client("spy", version=version) as spy, broker.client("dev-a") as device:
         spy.on_message = lambda *event: overheard.append(event[2].topic)
+        spy.on_subscribe = lambda *event: subscribed.append(event)
         spy.subscribe([("#", 1), ("$SYS/#", 1), ("devices/dev-a/#", 1), ("devices/spy/#", 1)])
+        wait_until(lambda: subscribed, "the subscriptions")
         device.publish("devices/dev-a/telemetry", "{}", qos=1).wait_for_publish(10)
         device.publish("devices/spy/telemetry", "{}", qos=1).wait_for_publish(10)
         with broker.client("_registry", "registry-password") as registry:

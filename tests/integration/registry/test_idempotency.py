@@ -15,6 +15,9 @@ WITHOUT_KEY = {
         "devices/{device_id}/telemetry",
         "devices/{device_id}/rejections/replay",
         "imports",
+        # What is stored already is passed over.
+        "tenants/{tenant_id}/archive",
+        "tenants/{tenant_id}/history",
         "provision",
         "sessions",
         "tokens/sign-in",
