@@ -39,4 +39,6 @@ class LogSettings(BaseSettings):
 def broken(error: ValidationError) -> Iterator[tuple[str, str]]:
     """Each broken variable and what is wrong, without its value: that may be a password."""
     for problem in error.errors():
-        yield f"{PREFIX}{problem['loc'][0]}".upper(), problem["msg"]
+        missing = problem["type"] == "missing"
+        sentence = "this has to be set: see docs/settings.md" if missing else problem["msg"]
+        yield f"{PREFIX}{problem['loc'][0]}".upper(), sentence
