@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -18,12 +18,10 @@ from psycopg.types.json import Jsonb
 from storage import exports, queries
 from storage.rows import Row
 from storage.streams import Table
+from storage.telemetry_queries import BEGINNING, END
 
 QUERIES = queries.load("archives")
 Connection = psycopg.Connection
-# The times between which everything lies; see storage.telemetry_queries.
-BEGINNING = datetime(1999, 12, 31, tzinfo=UTC)
-END = datetime(9999, 12, 31, tzinfo=UTC)
 PORTION = 1000
 
 

@@ -16,7 +16,6 @@ from storage import deletions, queries, rollups
 from storage.rows import Connection, Row, Scope, every, first, only
 
 QUERIES = queries.load("retention")
-IDS = ("tenant_id", "model_id", "device_id")
 KINDS = ("readings", "states", "flags", "rejections")
 # A chunk that the planner believes to have more rows is not counted.
 COUNTED = 1_000_000

@@ -38,9 +38,6 @@ class Rules:
         # µs: the shortest for which any time of the series' device is kept.
         self._keep = np.empty(0, np.int64)
 
-    def __bool__(self) -> bool:
-        return bool(self._ruled)
-
     def get(self, number: int) -> Series | None:
         """The series, where its model has rules for it."""
         return self._ruled.get(number)

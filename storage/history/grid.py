@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from storage.history.columns import MICROSECOND, Times, microseconds, moment
+from storage.history.columns import Times, microseconds, moment
 
 Unit = Literal["hour", "day", "week", "month", "quarter", "year"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
 # A length in µs, or a unit of the calendar.
 Step = int | Unit
 
@@ -108,6 +107,3 @@ def next_day(day: date, unit: Unit) -> date:
         months = day.month - 1 + MONTHS[unit]
         return date(day.year + months // 12, months % 12 + 1, 1)
     return day + timedelta(days=7 if unit == "week" else 1)
-
-
-__all__ = ["MICROSECOND", "Step", "Unit", "count", "edges"]

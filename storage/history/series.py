@@ -47,7 +47,7 @@ async def find_series(
     connection: Connection,
     scope: Scope,
     devices: Sequence[str],
-    metrics: Sequence[str] | None,
+    metrics: Sequence[str],
     within: Part,
     limit: int,
 ) -> list[Series]:
@@ -57,14 +57,14 @@ async def find_series(
         connection: where.
         scope: whose.
         devices: of those that are not for the scope there is nothing.
-        metrics: None: all.
+        metrics: of these names, whatever their kind.
         within: the time that is asked for.
         limit: how many at most.
     """
     parameters = {
         **scope.parameters(),
         "devices": list(devices),
-        "metrics": None if metrics is None else list(metrics),
+        "metrics": list(metrics),
         "start": moment(within.start),
         "end": moment(within.end),
         "limit": limit,

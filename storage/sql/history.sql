@@ -2,7 +2,7 @@
 
 -- series --
 -- The series of some devices that the asker sees at any time, and the unbroken times of each within
--- start and end. metrics NULL: all that are numbers.
+-- start and end.
 WITH seen AS MATERIALIZED (
     SELECT * FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s)
 ), own AS (
@@ -10,16 +10,15 @@ WITH seen AS MATERIALIZED (
     FROM seen
     JOIN series s ON s.device_id = seen.device_id
         AND (seen.metrics IS NULL OR s.metric = ANY(seen.metrics))
-    WHERE (%(metrics)s::text[] IS NULL OR s.metric = ANY(%(metrics)s))
+    WHERE s.metric = ANY(%(metrics)s)
     GROUP BY s.id
 )
-SELECT s.id, s.device_id::text, s.metric, s.unit, s.kind, coalesce(p.time_zone, 'UTC') AS zone,
+SELECT s.id, s.device_id::text, s.metric, s.unit, s.kind, z.zone,
        ARRAY(SELECT lower(part) FROM unnest(own.during) AS part) AS starts,
        ARRAY(SELECT upper(part) FROM unnest(own.during) AS part) AS ends
 FROM own
 JOIN series s ON s.id = own.id
-JOIN devices d ON d.id = s.device_id
-LEFT JOIN parks p ON p.id = coalesce(d.lab_park_id, d.home_park_id)
+JOIN device_zones z ON z.device_id = s.device_id
 ORDER BY s.device_id, s.metric
 LIMIT %(limit)s;
 

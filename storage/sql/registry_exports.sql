@@ -2,7 +2,7 @@
 -- installations write the same file.
 
 -- visible_series --
--- The unbroken times of some devices' series that the asker may see: `sight` says which.
+-- The unbroken times of some devices' series that the asker may see: `sights` says which.
 WITH seen AS MATERIALIZED (
     SELECT device_id, metrics, during
     FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s)
@@ -21,9 +21,8 @@ ORDER BY s.device_id COLLATE "C", s.metric COLLATE "C", start;
 
 -- visible_devices --
 -- Those of some devices of which there is a time for the asker.
-SELECT asked.id
-FROM unnest(%(devices)s::text[]) AS asked (id)
-WHERE EXISTS (SELECT FROM sight(asked.id, %(everything)s, %(tenants)s, %(parks)s));
+SELECT DISTINCT device_id AS id
+FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s);
 
 -- days --
 -- The days, in UTC, of which a table may have rows.

@@ -103,27 +103,29 @@ LIMIT %(limit)s;
 
 -- report_figures --
 -- Of each device the sums over what the asker sees of its series. What is expected counts from the
--- first day of a series on, and only where the model says how often it comes.
+-- first day of a series on, of what is still kept, and only where the model says how often it comes.
 WITH seen AS MATERIALIZED (
-    SELECT asked.id AS device_id, s.metrics, s.during
-    FROM unnest(%(devices)s::text[]) AS asked (id)
-    CROSS JOIN LATERAL sight(asked.id, %(everything)s, %(tenants)s, %(parks)s) AS s
+    SELECT * FROM sights(%(devices)s, %(everything)s, %(tenants)s, %(parks)s)
+), gone AS MATERIALIZED (
+    SELECT device_id, due FROM retention_due WHERE device_id = ANY(%(devices)s)
 ), own AS MATERIALIZED (
     SELECT k.id, k.device_id, m.expected_interval_seconds AS interval,
            range_agg(seen.during) AS seen, z.zone,
            range_agg(seen.during) * tstzmultirange(tstzrange(
-               greatest(%(start)s, least(k.first_seen, %(end)s, born.ts)), %(end)s)) AS during
+               greatest(%(start)s, least(k.first_seen, %(end)s, born.ts)), %(end)s))
+           - coalesce(gone.due, '{}') AS during
     FROM series k
     JOIN devices d ON d.id = k.device_id
     JOIN device_zones z ON z.device_id = k.device_id
     JOIN seen ON seen.device_id = k.device_id
          AND (seen.metrics IS NULL OR k.metric = ANY(seen.metrics))
     LEFT JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = k.metric
+    LEFT JOIN gone ON gone.device_id = k.device_id
     CROSS JOIN LATERAL (
         SELECT min(ts) AS ts FROM readings WHERE series_id = k.id AND ts < %(end)s
     ) born
     WHERE k.device_id = ANY(%(devices)s) AND k.kind IN ('number', 'boolean')
-    GROUP BY k.id, k.device_id, m.expected_interval_seconds, z.zone, born.ts
+    GROUP BY k.id, k.device_id, m.expected_interval_seconds, z.zone, born.ts, gone.due
 ), figures AS (
     SELECT own.device_id, own.interval, n.received, f.flagged,
            (SELECT sum(extract(epoch FROM upper(t) - lower(t)))

@@ -183,9 +183,13 @@ def test_what_retention_takes_is_not_missing(owner: Api, connection: psycopg.Con
     days = (datetime.now().date() - datetime(2026, 3, 10).date()).days  # noqa: DTZ001, DTZ005
     connection.execute("INSERT INTO retentions (tenant_id, days) VALUES ('sunny', %s)", [days])
     (power,) = owner.get(QUALITY, **MONTH)["series"]
+    (line,) = [
+        line for line in owner.get("quality", **MONTH)["items"] if line["device_id"] == "sunny-1"
+    ]
     connection.execute("DELETE FROM retentions")
     assert power["gaps"]["count"] == 2
     assert 20 * 1440 < power["expected"] < 22 * 1440
+    assert 20 * 1440 < line["expected"] < 22 * 1440
 
 
 def test_the_report_has_the_worst_first(

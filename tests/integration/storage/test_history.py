@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,7 +33,7 @@ ZONES = (
     "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Cairo",
 )  # fmt: skip
 STEPS: tuple[grid.Step | None, ...] = (
-    *grid.UNITS, None, 10 * grid.MINUTE, 7 * grid.MINUTE, 30 * grid.MINUTE, grid.HOUR,
+    *get_args(grid.Unit), None, 10 * grid.MINUTE, 7 * grid.MINUTE, 30 * grid.MINUTE, grid.HOUR,
     5 * grid.HOUR, grid.DAY, 7 * grid.DAY, 90_000_001,
 )  # fmt: skip
 # Clocks are set in America on 8 March, in Berlin on 29 March, on Lord Howe on 5 April (by half an
