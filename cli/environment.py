@@ -32,7 +32,7 @@ SECRETS: Mapping[str, str] = {
     "DATABASE_PASSWORD": "PostgreSQL's superuser technopark",
     "INGEST_PASSWORD": "the broker's user _ingest",
     "REGISTRY_PASSWORD": "the broker's user _registry",
-    "IDENTITY_KEY": "encrypts the secrets of authenticator apps, which are lost with it",
+    "IDENTITY_KEY": "encrypts secrets of authenticator apps and alerts, and mails; lost with it",
     "CERTIFICATE_KEY": "makes the key that signs certificates; with another they verify no more",
     "GRAFANA_DB_PASSWORD": "PostgreSQL's role technopark_grafana, which reads for Grafana",
     "GRAFANA_ADMIN_PASSWORD": "Grafana's user admin",

@@ -31,7 +31,8 @@ SERIES = (
     "metric", "unit", "completeness", "expected", "received", "late_share", "duplicates",
     "out_of_range_share", "offset_median_seconds", "offset_p95_seconds",
 )  # fmt: skip
-SHARES = ("completeness", "late_share", "out_of_range_share", "uptime")
+# Shares that are best at 1, and those that are best at 0.
+WHOLE, FAULTY = ("completeness", "uptime"), ("late_share", "out_of_range_share")
 # From which completeness on a line is green, and from which on yellow.
 GOOD, FAIR = 0.99, 0.9
 
@@ -127,9 +128,9 @@ def coloured(rows: Sequence[Mapping[str, Json]], columns: Sequence[str]) -> Tabl
 
 def written(column: str, value: Json) -> Text:
     """A cell."""
-    if column in ("completeness", "uptime"):
+    if column in WHOLE:
         return percent(value)
-    if column in SHARES:
+    if column in FAULTY:
         return Text("" if value is None else f"{value:.2%}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return asking.cell(value)

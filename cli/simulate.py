@@ -114,15 +114,15 @@ def simulate(
     with plain_errors():
         plan = planned(what, devices, tenant=tenant, prefix=prefix, lab=lab)
         dialect = spoken(topic, payload)
-        if credentials is not None:
-            logins = read_credentials(credentials, foreign=topic is not None)
-            site = None
-            if what is None or what in KINDS:
-                plan = plan.scaled(min(len(logins), devices or len(logins)), None, None)
-        plan = plan.scaled(devices if what not in (None, *KINDS) else None, interval, rate)
-        address = Address(host, port, tls or ca_file is not None, ca_file)
+        site = None
         if credentials is None:
+            plan = plan.scaled(None, interval, rate)
             logins, site = enrolled(plan, api_url, token, take_over=take_over)
+        else:
+            logins = read_credentials(credentials, foreign=topic is not None)
+            number = min(len(logins), devices or len(logins)) if what in (None, *KINDS) else None
+            plan = plan.scaled(number, interval, rate)
+        address = Address(host, port, tls or ca_file is not None, ca_file)
         with open_ledger(ledger, address) as book:
             company = Company(
                 plan,
@@ -155,7 +155,7 @@ def planned(
             kinds = [what] if what else list(KINDS)
             number = devices or DEFAULT_DEVICES
             return scenarios.of_kinds(kinds, number, tenant=tenant, prefix=prefix, lab=lab)
-        return scenarios.load(what)
+        return scenarios.load(what).scaled(devices, None, None)
     except UnknownScenarioError as error:
         raise typer.BadParameter(str(error)) from error
     except ScenarioError as error:

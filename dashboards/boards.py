@@ -105,9 +105,7 @@ def end_links(site: Site) -> None:
             site.do(
                 "remove",
                 f"link to {uid}",
-                lambda p=path: (
-                    site.grafana and site.grafana.found(site.grafana.api.client.DELETE, p)
-                ),
+                lambda p=path: site.here.found(site.here.api.client.DELETE, p),
             )
 
 
@@ -127,9 +125,7 @@ def links(site: Site) -> None:
             site.do(
                 "create",
                 f"link to {uid}",
-                lambda p=path, b=body: (
-                    site.grafana and site.grafana.call(site.grafana.api.client.POST, p, b)
-                ),
+                lambda p=path, b=body: site.here.call(site.here.api.client.POST, p, b),
             )
         elif not there[uid]["isEnabled"]:
             site.note("keep", f"link to {uid}: somebody has switched it off")

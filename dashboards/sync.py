@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from dashboards import alerting, boards, people, source
 from dashboards.grafana import (
+    TIMEOUT_SECONDS,
     Address,
     ConflictError,
     Grafana,
@@ -49,7 +50,7 @@ class Sync:
     source: Source
     plan: Plan
     sleep: Callable[[float], None] = time.sleep
-    timeout: float = 20.0
+    timeout: float = TIMEOUT_SECONDS
     watch: Callable[[list[Organisation]], Iterable[Organisation]] = iter
     server: Grafana = field(init=False)
     # The names of Grafana's organisations by their numbers; None: to be asked for.

@@ -23,6 +23,8 @@ PREFIX = "/api/v1/"
 TIMEOUT_SECONDS = 15.0
 # For the next piece of an answer that comes in pieces.
 STREAM_SECONDS = 600.0
+# Of events there is at least a comment every 15 s: longer silence is a connection that is lost.
+QUIET_SECONDS = 60.0
 PAGE_SIZE = 200
 # Answers after which the same request may succeed soon; the API says when.
 TRY_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -196,7 +198,9 @@ class Http:
         while True:
             headers = {"Last-Event-ID": last} if last else {}
             try:
-                with self._stream("GET", path, params=asked, headers=headers) as response:
+                with self._stream(
+                    "GET", path, QUIET_SECONDS, params=asked, headers=headers
+                ) as response:
                     for event in EventSource(response).iter_sse():
                         last, lost = event.id or last, 0
                         if event.event == "end":
@@ -211,10 +215,12 @@ class Http:
                 time.sleep(1)
 
     @contextmanager
-    def _stream(self, method: str, path: str, **arguments: Json) -> Iterator[httpx.Response]:
+    def _stream(
+        self, method: str, path: str, timeout: float = STREAM_SECONDS, **arguments: Json
+    ) -> Iterator[httpx.Response]:
         with (
             self._told(),
-            self._client.stream(method, path, timeout=STREAM_SECONDS, **arguments) as response,
+            self._client.stream(method, path, timeout=timeout, **arguments) as response,
         ):
             if response.is_error:
                 response.read()

@@ -160,4 +160,5 @@ def test_a_setting_that_is_missing_or_broken_is_named(
 
 @pytest.mark.parametrize("delay", ["soon", "1 hour", "1w", ""])
 def test_a_delay_that_is_none_is_refused(run: Run, delay: str) -> None:
-    run(f"dashboards share roof-1 --until 2099-12-31 --delay '{delay}'", 2)
+    told = run(f"dashboards share roof-1 --until 2099-12-31 --delay '{delay}'", 2).output
+    assert f"{delay!r} is no length of time" in told
