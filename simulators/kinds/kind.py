@@ -98,6 +98,10 @@ class Signal:
     source: str
     kind: Literal["number", "boolean"] = "number"
 
+    def told(self, values: FloatArray) -> Any:
+        """Values as a message carries them, in lists: numbers, or true and false."""
+        return (values.astype(bool) if self.kind == "boolean" else values).tolist()
+
 
 def switch(metric: str, source: str) -> Signal:
     """A signal that is true or false."""
@@ -247,6 +251,11 @@ class Kind(Generic[S]):
     def metrics(self) -> tuple[str, ...]:
         """The names of the signals."""
         return tuple(signal.metric for signal in self.signals)
+
+    def rows(self, values: Values) -> list[dict[str, float | bool]]:
+        """The readings of one moment, each metric's (n,), as a mapping for each device."""
+        columns = [signal.told(values[signal.metric]) for signal in self.signals]
+        return [dict(zip(self.metrics, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def array_setting(
