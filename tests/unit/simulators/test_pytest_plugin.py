@@ -60,7 +60,7 @@ def test_a_simulated_device_speaks_the_dialect_that_it_is_given(
 def test_an_unknown_kind_is_named_with_those_that_there_are(
     simulated_device: Callable[..., SimulatedDevice],
 ) -> None:
-    with pytest.raises(ValueError, match="no kind 'toaster': there are pv-inverter"):
+    with pytest.raises(ValueError, match="there is no kind 'toaster': there are pv-inverter"):
         simulated_device("toaster")
 
 
