@@ -24,6 +24,7 @@ from simulators import run as run_fleet
 from simulators.scenario import of_kinds
 from simulators.summary import totals
 from stack.runtime import Runtime
+from tests.parts import USERS
 
 DEVICES, INTERVAL, SECONDS, ROUNDS = 10_000, 0.5, 8.0, 3
 # A paho client waits by select(), which knows no file above 1,023, and has three open: more than
@@ -57,7 +58,7 @@ def run(programs: Runtime, home: Path) -> Table:
     )
     ways = prepare(home)
     with brokers.running_broker(programs, home / "broker-crowd", None) as broker:
-        admit(home / "broker-crowd", [f"crowd-{n:05}" for n in range(DEVICES)])
+        admit(home / "broker-crowd", Job(broker.port, DEVICES, INTERVAL, SECONDS).names)
         found: dict[str, list[Done]] = {way.name: [] for way in ways}
         months: list[Done] = []
         for _ in range(ROUNDS):
@@ -107,11 +108,8 @@ def python(module: str) -> list[str]:
 
 def admit(folder: Path, names: list[str]) -> None:
     """Let devices in, each with its name as secret."""
-    file = folder / "passwords"
-    known = [tuple(line.split(":", 1)) for line in file.read_text().splitlines()]
-    entries = [(user, hashed) for user, hashed in known]
-    entries += [(name, passwords.hash_secret(name)) for name in names]
-    passwords.replace(file, passwords.render(entries))
+    entries = passwords.internal_entries({**USERS, **{name: name for name in names}})
+    passwords.replace(folder / "passwords", passwords.render(entries))
     if not passwords.reload(folder / "mosquitto.pid"):
         raise RuntimeError("the broker did not take the passwords")
     time.sleep(2)

@@ -121,8 +121,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_hello", "_inbox", "_outbox", "_shaking", "_standing", "heard_at", "sent_at", "socket",
-        "welcome",
+        "_hello", "_inbox", "_name", "_outbox", "_security", "_standing", "heard_at", "sent_at",
+        "socket", "welcome",
     )  # fmt: skip
 
     def __init__(
@@ -136,19 +136,14 @@ class Connection:
         self.welcome = False
         self.sent_at = self.heard_at = time.monotonic()
         self._hello, self._outbox, self._inbox = hello, b"", b""
-        self._standing, self._shaking = False, security is not None
-        plain = socket.socket(family, socket.SOCK_STREAM)
-        plain.setblocking(False)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        found = plain.connect_ex(place)
+        self._security, self._name, self._standing = security, name, False
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found = self.socket.connect_ex(place)
         if found not in (0, errno.EINPROGRESS):
-            plain.close()
+            self.socket.close()
             raise OSError(found, os.strerror(found))
-        self.socket: socket.socket = plain
-        if security is not None:
-            self.socket = security.wrap_socket(
-                plain, server_hostname=name, do_handshake_on_connect=False
-            )
 
     @property
     def wants_to_write(self) -> bool:
@@ -163,7 +158,7 @@ class Connection:
         if not self._standing:
             if failed := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise OSError(failed, os.strerror(failed))
-            if self._shaking and not self._shake_hands():
+            if self._security is not None and not self._shake_hands(self._security):
                 return False
             self._standing = True
             self.send(self._hello)
@@ -172,15 +167,18 @@ class Connection:
             self.send(waiting)
         return True
 
-    def _shake_hands(self) -> bool:
+    def _shake_hands(self, security: ssl.SSLContext) -> bool:
         try:
-            if isinstance(self.socket, ssl.SSLSocket):
-                self.socket.do_handshake()
+            if not isinstance(self.socket, ssl.SSLSocket):
+                # Only now: Python begins no TLS on a socket that TCP is still connecting.
+                self.socket = security.wrap_socket(
+                    self.socket, server_hostname=self._name, do_handshake_on_connect=False
+                )
+            self.socket.do_handshake()
         except WANTS:
             return False
         except ssl.SSLCertVerificationError as error:
             raise OSError(f"its certificate is not trusted: {error.verify_message}") from error
-        self._shaking = False
         return True
 
     def send(self, data: bytes) -> None:
@@ -201,9 +199,7 @@ class Connection:
         try:
             data = self.socket.recv(READ_BYTES)
             # What TLS has decrypted already, no selector tells of.
-            while self._shaking is False and isinstance(self.socket, ssl.SSLSocket):
-                if not self.socket.pending():
-                    break
+            while isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
                 data += self.socket.recv(READ_BYTES)
         except WANTS:
             return []

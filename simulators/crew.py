@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 
 from broker.topics import Channel, Topic
-from simulators.chance import FloatArray, IntArray
+from simulators.chance import IntArray
 from simulators.device import Message
 from simulators.dialect import PLATFORM, Dialect
 from simulators.faults import Fault, Frame, spoil
+from simulators.faults.frame import row
 from simulators.fleet import Fleet
 from simulators.kinds.kind import Refused, Values
 from simulators.simulation import Simulation
@@ -40,11 +41,8 @@ class Crew:
     faults: Sequence[Fault] = ()
     dialect: Dialect = PLATFORM
     waveform: float = 0.0
-    _booleans: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        signals = self.simulation.kind.signals
-        self._booleans = frozenset(s.metric for s in signals if s.kind == "boolean")
         self.dialect.check(self.simulation.kind.metrics)
 
     def following(self, ts: int) -> int:
@@ -81,7 +79,7 @@ class Crew:
             for index in due.tolist():
                 self._publish_faulty(fleet, frame, index, ts, speed)
         else:
-            rows = self._rows(values)
+            rows = self.simulation.kind.rows(values)
             for index in due.tolist():
                 self._offer(fleet, index, ts, rows[index])
         if self.waveform:
@@ -93,21 +91,13 @@ class Crew:
             fault(frame)
         return frame
 
-    def _rows(self, values: Values) -> list[dict[str, float | bool]]:
-        """The readings of one moment, a mapping for each device."""
-        columns = [self._column(metric, column) for metric, column in values.items()]
-        return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
-
-    def _column(self, metric: str, values: FloatArray) -> list[Any]:
-        column: list[Any] = (
-            values.astype(bool).tolist() if metric in self._booleans else values.tolist()
-        )
-        return column
-
     def _offer(self, fleet: Fleet, index: int, ts: int, values: Mapping[str, float | bool]) -> None:
-        device_id = self.device_ids[index]
-        payload = self.dialect.encode(device_id, self.simulation.kind.id, ts, values)
-        fleet.offer(device_id, Message(payload, ts, len(values)))
+        message = Message(self.encode(index, ts, values), ts, len(values))
+        fleet.offer(self.device_ids[index], message)
+
+    def encode(self, index: int, ts: int, values: Mapping[str, float | bool]) -> bytes:
+        """The payload of a device's reading at a time in milliseconds, in the dialect."""
+        return self.dialect.encode(self.device_ids[index], self.simulation.kind.id, ts, values)
 
     def _publish_faulty(
         self, fleet: Fleet, frame: Frame, index: int, ts: int, speed: float
@@ -127,14 +117,9 @@ class Crew:
                 fleet.offer(device_id, copy)
 
     def _message(self, frame: Frame, index: int, moment: int) -> Message:
-        device_id, ts = self.device_ids[index], int(frame.ts[index, moment])
-        values = {
-            metric: self._column(metric, column[index, moment : moment + 1])[0]
-            for metric, column in frame.values.items()
-        }
-        payload = self.dialect.encode(device_id, self.simulation.kind.id, ts, values)
-        if broken := int(frame.broken[index, moment]):
-            payload = spoil(payload, broken)
+        ts, broken = int(frame.ts[index, moment]), int(frame.broken[index, moment])
+        values = row(frame, index, moment)
+        payload = spoil(self.encode(index, ts, values), broken)
         return Message(payload, ts, 0 if broken else len(values))
 
     def _publish_waveforms(self, fleet: Fleet, due: IntArray) -> None:
@@ -184,7 +169,8 @@ class Crew:
 
     def _columns(self, frame: Frame, index: int, moments: IntArray) -> Message:
         ts = frame.ts[index, moments]
-        values = {m: self._column(m, v[index, moments]) for m, v in frame.values.items()}
+        signals = frame.kind.signals
+        values = {s.metric: s.told(frame.values[s.metric][index, moments]) for s in signals}
         payload = msgspec.json.encode({"ts": ts.tolist(), "values": values})
         return Message(payload, int(ts.max()), ts.size * len(values), first=int(ts.min()))
 

@@ -85,7 +85,6 @@ class SimulatedDevice:
             raise ValueError(f"there is no kind {kind!r}: there are {', '.join(KINDS)}")
         self.broker, self.faults = broker, faults
         self.simulation: Simulation[Any] = Simulation(KINDS[kind], 1, seed, site)
-        self.dialect = dialect
         self.commands: list[Any] = []
         self.desired: dict[str, Any] = {}
         self.rejections: list[Any] = []
@@ -156,7 +155,7 @@ class SimulatedDevice:
         for fault in self.faults:
             fault(frame)
         topic = self._device.login.topic or str(Topic(self.id, Channel.TELEMETRY))
-        for delivery in deliveries(frame):
+        for delivery in deliveries(frame, self._crew.encode):
             yield Published(topic, delivery.payload, delivery.due)
 
     def attributes(self) -> dict[str, Any]:
@@ -191,8 +190,7 @@ class SimulatedDevice:
         self._require_connection()
         ts = round((time.time() if at is None else at) * 1000)
         [values] = self.simulation.messages(ts)
-        payload = self.dialect.encode(self.id, self.simulation.kind.id, ts, values)
-        self._send(Message(payload, ts, len(values)))
+        self._send(Message(self._crew.encode(0, ts, values), ts, len(values)))
         return values
 
     def send(self, payload: bytes) -> None:

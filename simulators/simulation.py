@@ -117,15 +117,7 @@ class Simulation(Generic[S]):
 
     def messages(self, ts: int) -> Iterator[dict[str, float | bool]]:
         """The readings at a moment of one device after another, by metric."""
-        values = self.at(ts)
-        columns = [
-            values[signal.metric].astype(bool).tolist()
-            if signal.kind == "boolean"
-            else values[signal.metric].tolist()
-            for signal in self.kind.signals
-        ]
-        for row in zip(*columns, strict=True):
-            yield dict(zip(self.kind.metrics, row, strict=True))
+        yield from self.kind.rows(self.at(ts))
 
     def waveform(self, metric: str, seconds: float) -> Wave:
         """The samples of the seconds that end with the newest reading, which is no part of them.

@@ -47,10 +47,9 @@ class Crowd:
 def main() -> None:
     """Connect, then publish."""
     todo = job()
-    names = todo.names
     started = time.monotonic()
     crowd = Crowd(todo)
-    while sum(client.is_connected() for client in crowd.clients) < len(names):
+    while sum(client.is_connected() for client in crowd.clients) < todo.devices:
         time.sleep(0.05)
     connected = time.monotonic() - started
     started, cpu = time.monotonic(), time.process_time()

@@ -10,8 +10,7 @@ import numpy as np
 from simulators.chance import BoolArray, Chance
 from simulators.faults.fault import Expectation, Fault, FaultError
 from simulators.faults.frame import Frame
-
-DAY = 86_400.0
+from simulators.site import DAY
 
 
 @dataclass

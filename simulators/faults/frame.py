@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,15 +93,26 @@ class Delivery:
     values: int
 
 
-def deliveries(frame: Frame) -> Iterator[Delivery]:
-    """The messages of a frame, copies included, in the order in which they go out."""
+def timed_json(_index: int, ts: int, values: Mapping[str, float | bool]) -> bytes:
+    """The platform's own payload of a reading."""
+    return msgspec.json.encode({"ts": ts, "values": values})
+
+
+def deliveries(
+    frame: Frame, encode: Callable[[int, int, Mapping[str, float | bool]], bytes] = timed_json
+) -> Iterator[Delivery]:
+    """The messages of a frame, copies included, in the order in which they go out.
+
+    Args:
+        frame: what is sent.
+        encode: the payload of a device by its index in the frame, with its time and its values.
+    """
     devices, moments = np.nonzero(frame.copies)
     order = np.argsort(frame.due[devices, moments], kind="stable")
     for index, moment in zip(devices[order].tolist(), moments[order].tolist(), strict=True):
         values = row(frame, index, moment)
         ts = int(frame.ts[index, moment])
-        payload = msgspec.json.encode({"ts": ts, "values": values})
-        spoilt = spoil(payload, int(frame.broken[index, moment]))
+        spoilt = spoil(encode(index, ts, values), int(frame.broken[index, moment]))
         message = Delivery(index, int(frame.due[index, moment]), ts, spoilt, len(values))
         for _ in range(int(frame.copies[index, moment])):
             yield message
@@ -109,12 +120,7 @@ def deliveries(frame: Frame) -> Iterator[Delivery]:
 
 def row(frame: Frame, index: int, moment: int) -> dict[str, float | bool]:
     """What a device sends at a moment, by metric."""
-    return {
-        signal.metric: bool(frame.values[signal.metric][index, moment])
-        if signal.kind == "boolean"
-        else float(frame.values[signal.metric][index, moment])
-        for signal in frame.kind.signals
-    }
+    return {s.metric: s.told(frame.values[s.metric][index, moment]) for s in frame.kind.signals}
 
 
 def spoil(payload: bytes, how: int) -> bytes:

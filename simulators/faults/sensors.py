@@ -10,8 +10,8 @@ import numpy as np
 from simulators.chance import BoolArray, Chance, FloatArray
 from simulators.faults.fault import Expectation, Fault
 from simulators.faults.frame import Frame
+from simulators.site import HOUR
 
-HOUR = 3600.0
 # What firmware sends by mistake in place of a unit: factor, then offset.
 MIX_UPS: dict[str, tuple[float, float]] = {
     "Cel": (1.8, 32.0),  # degrees Fahrenheit

@@ -10,8 +10,7 @@ import numpy as np
 from simulators.chance import BoolArray, Chance, IntArray
 from simulators.faults.fault import Expectation, Fault, FaultError
 from simulators.faults.frame import CUT_SHORT, NOISE, Frame
-
-HOUR = 3600.0
+from simulators.site import HOUR
 
 
 @dataclass

@@ -14,10 +14,12 @@ from simulators.kinds.kind import (
     Parameter,
     Refused,
     Signal,
+    Step,
     Values,
     World,
     approach,
     array_setting,
+    lived,
     switch,
 )
 
@@ -64,7 +66,6 @@ class Packs:
         self.temperature = pick("temperature", 24, 29)
         self.throughput = pick("cycles", 5, 450) * 2 * CAPACITY
         self.faded = fade_speed(np.full(devices, 28.0)) * self.throughput
-        self.heat = np.zeros(devices)
         self.capacity, self.aged = np.zeros(devices), np.zeros(devices)
         self.note_age(np.ones(devices, bool))
 
@@ -77,13 +78,9 @@ class Packs:
         """Charge flows, turns round at the limits, and warms the pack."""
         room = self.world.weather(times).room_temperature
         load = self.load(times).T.copy()
-        lived = np.empty((8, times.size, self.world.devices))
-        for moment in range(times.size):
-            lived[:, moment] = self.step(room[moment], load[moment], seconds)
-        charge, current, resistance, polarisation, temperature, faded, throughput, heat = (
-            np.swapaxes(lived, 1, 2)
+        charge, current, resistance, polarisation, temperature, faded, throughput = lived(
+            self.step(*moment, seconds) for moment in zip(room, load, strict=True)
         )
-        self.heat = heat[:, -1]
         voltage = open_circuit_voltage(charge) + polarisation + current * resistance
         apart = self.spread[:, None] * (1 + 4 * np.exp(-8 * charge))
         apart = apart + 0.03 * np.abs(current) * resistance / CELLS
@@ -105,7 +102,7 @@ class Packs:
         """What is drawn, as a share of the discharge current: (n, T)."""
         return 1 + 0.18 * self.world.chance.noise("load", times, 120.0, 3)
 
-    def step(self, room: float, load: FloatArray, seconds: float) -> tuple[FloatArray, ...]:
+    def step(self, room: float, load: FloatArray, seconds: float) -> Step:
         """Live on for some seconds; what the readings are made of."""
         warmth = np.exp(ACTIVATION / (self.temperature + KELVIN) - ACTIVATION / REFERENCE_KELVIN)
         resistance = self.aged * warmth * series_resistance(self.charge)
@@ -126,7 +123,7 @@ class Packs:
         self.turn(current, inner + current * resistance, seconds)
         return (
             self.charge, current, resistance, self.polarisation, self.temperature, self.faded,
-            self.throughput, heat,
+            self.throughput,
         )  # fmt: skip
 
     def current(self, inner: FloatArray, resistance: FloatArray, load: FloatArray) -> FloatArray:

@@ -14,10 +14,12 @@ from simulators.kinds.kind import (
     Parameter,
     Refused,
     Signal,
+    Step,
     Values,
     World,
     approach,
     array_setting,
+    lived,
     switch,
 )
 from simulators.kinds.totals import total
@@ -39,7 +41,6 @@ DEFROST_EVERY, DEFROST_SECONDS = 8 * HOUR, 720.0
 # The share of the heater's heat that reaches the cabinet: the other melts ice.
 DEFROST_LEAK = 0.3
 KELVIN = 273.15
-Array = FloatArray | BoolArray
 
 
 class Cabinets:
@@ -69,11 +70,10 @@ class Cabinets:
         room = self.world.weather(times).room_temperature + self.room[:, None]
         room = room + 0.3 * noise("room", times, HOUR, 2)
         door = self.door(times)
-        lived = np.empty((6, times.size, self.world.devices))
-        warm, opened = room.T.copy(), door.T.copy()
-        for moment in range(times.size):
-            lived[:, moment] = self.step(warm[moment], opened[moment], seconds)
-        air, goods, evaporator, cooling, defrosting, power = np.swapaxes(lived, 1, 2)
+        moments = zip(room.T.copy(), door.T.copy(), strict=True)
+        air, goods, evaporator, cooling, defrosting, power = lived(
+            self.step(*moment, seconds) for moment in moments
+        )
         energy = total(self.energy, power * (seconds / 3.6e6))
         self.energy = energy[:, -1]
         return {
@@ -98,7 +98,7 @@ class Cabinets:
 
         return self.world.chance.windows("door", times, 900.0, likely, (15.0, 90.0)).on
 
-    def step(self, room: FloatArray, door: BoolArray, seconds: float) -> tuple[Array, ...]:
+    def step(self, room: FloatArray, door: BoolArray, seconds: float) -> Step:
         """Live on for some seconds; what the readings are made of."""
         defrosting = self.defrost_left > 0
         on = self.cooling & ~defrosting

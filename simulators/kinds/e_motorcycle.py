@@ -16,10 +16,12 @@ from simulators.kinds.kind import (
     Refused,
     Setting,
     Signal,
+    Step,
     Values,
     World,
     array_setting,
     lagged,
+    lived,
     switch,
 )
 from simulators.kinds.rides import MODES, PACE, RIDERS, loops, position
@@ -36,7 +38,6 @@ TAPER = 0.9
 EMPTY, LOW = 0.03, 0.3
 PARKED_WATTS = 1.5
 RIDE_SLOT = 2 * HOUR
-Array = FloatArray | BoolArray
 MOTOR_MEMORY, BATTERY_MEMORY = 600.0, 5400.0
 
 
@@ -66,12 +67,10 @@ class Motorcycles:
 
     def advance(self, times: FloatArray, seconds: float) -> Values:
         """Rides begin and go on; what they take leaves the battery, what a charger gives comes."""
-        starts = self.starts(times).T.copy()
-        home = (self.world.site.hour(times) >= 20) | (self.world.site.hour(times) < 5)
-        lived = np.empty((4, times.size, self.world.devices))
-        for moment in range(times.size):
-            lived[:, moment] = self.step(starts[moment], bool(home[moment]), seconds)
-        charge, second, moving, charger = np.swapaxes(lived, 1, 2)
+        hour = self.world.site.hour(times)
+        home = (hour >= 20) | (hour < 5)
+        moments = zip(self.starts(times).T.copy(), home.tolist(), strict=True)
+        charge, second, moving, charger = lived(self.step(*moment, seconds) for moment in moments)
         return self.readings(times, seconds, charge, second, moving > 0, charger)
 
     def starts(self, times: FloatArray) -> BoolArray:
@@ -85,7 +84,7 @@ class Motorcycles:
         # Longer than the longest step, so that none is overlooked.
         return self.world.chance.windows("ride", times, RIDE_SLOT, likely, (200.0, 200.0)).on
 
-    def step(self, starting: BoolArray, home: bool, seconds: float) -> tuple[Array, ...]:
+    def step(self, starting: BoolArray, home: bool, seconds: float) -> Step:
         """Live on for some seconds; what the readings are made of."""
         begins = starting & ~self.starting & (self.left <= 0) & (self.charge > LOW / 2)
         self.starting = starting

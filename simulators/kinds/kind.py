@@ -7,17 +7,19 @@ nothing of networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from simulators.chance import Chance, FloatArray
+from simulators.chance import BoolArray, Chance, FloatArray
 from simulators.site import Site
 from simulators.weather import Weather
 
 Values = dict[str, FloatArray]
+# What a device lives through in one step, each (n,).
+Step = tuple[FloatArray | BoolArray, ...]
 
 
 class Refused(ValueError):  # noqa: N818  # what a device answers, no failure of the program
@@ -95,6 +97,10 @@ class Signal:
     digits: int
     source: str
     kind: Literal["number", "boolean"] = "number"
+
+    def told(self, values: FloatArray) -> Any:
+        """Values as a message carries them, in lists: numbers, or true and false."""
+        return (values.astype(bool) if self.kind == "boolean" else values).tolist()
 
 
 def switch(metric: str, source: str) -> Signal:
@@ -246,6 +252,11 @@ class Kind(Generic[S]):
         """The names of the signals."""
         return tuple(signal.metric for signal in self.signals)
 
+    def rows(self, values: Values) -> list[dict[str, float | bool]]:
+        """The readings of one moment, each metric's (n,), as a mapping for each device."""
+        columns = [signal.told(values[signal.metric]) for signal in self.signals]
+        return [dict(zip(self.metrics, row, strict=True)) for row in zip(*columns, strict=True)]
+
 
 def array_setting(
     parameter: Parameter, description: str, array: Callable[[Any], FloatArray]
@@ -256,6 +267,11 @@ def array_setting(
         array(state)[index] = value
 
     return Setting(parameter, description, lambda state, index: float(array(state)[index]), write)
+
+
+def lived(steps: Iterable[Step]) -> FloatArray:
+    """What T steps gave, one after the other: k arrays (n, T), a switch as 0 or 1."""
+    return np.moveaxis(np.array(list(steps), float), 0, -1)
 
 
 def approach(

@@ -15,11 +15,13 @@ from simulators.kinds.kind import (
     Parameter,
     Refused,
     Signal,
+    Step,
     Values,
     Waveform,
     World,
     approach,
     array_setting,
+    lived,
     switch,
 )
 
@@ -81,13 +83,9 @@ class Benches:
     def advance(self, times: FloatArray, seconds: float) -> Values:
         """Follow the programme against the brake; losses warm the winding, the rotor shakes."""
         room = self.world.weather(times).room_temperature
-        wanted_speed, wanted_torque = self.wanted(times)
-        lived = np.empty((7, times.size, self.world.devices))
-        for moment in range(times.size):
-            lived[:, moment] = self.step(
-                wanted_speed[moment], wanted_torque[moment], room[moment], seconds
-            )
-        speed, torque, current, winding, housing, damaged_for, hours = np.swapaxes(lived, 1, 2)
+        speed, torque, current, winding, housing, damaged_for, hours = lived(
+            self.step(*moment, seconds) for moment in zip(*self.wanted(times), room, strict=True)
+        )
         velocity = vibration(speed, self.critical_speed[:, None], self.unbalance[:, None])
         damage = damage_after(damaged_for, self.doubling[:, None])
         sensor = 1 + 0.02 * self.world.chance.noise("sensor", times, 20.0, 3)
@@ -117,7 +115,7 @@ class Benches:
 
     def step(
         self, wanted_speed: FloatArray, wanted_torque: FloatArray, room: float, seconds: float
-    ) -> tuple[FloatArray, ...]:
+    ) -> Step:
         """Live on for some seconds; what the readings are made of."""
         most = ACCELERATION * seconds
         change = np.clip(wanted_speed * self.running - self.speed, -most, most)
@@ -273,7 +271,7 @@ MOTOR_BENCH: Kind[Benches] = Kind(
         Waveform(
             "vibration", "m/s2", 1000.0, -400, 400, 3,
             "McFadden 1984: impacts at the outer race's frequency (BPFO) ring a resonance",
-            lambda bench, time, age: bench.samples(time, age),
+            Benches.samples,
         ),
     ),
     commands=(

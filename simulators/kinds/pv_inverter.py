@@ -12,10 +12,10 @@ from simulators.kinds.kind import (
     Command,
     Kind,
     Parameter,
-    Setting,
     Signal,
     Values,
     World,
+    array_setting,
     lagged,
     switch,
 )
@@ -201,11 +201,6 @@ def switch_to(plant: Plant, index: int, running: bool) -> Mapping[str, Any]:
     return {"running": running}
 
 
-def set_limit(plant: Plant, index: int, value: float) -> None:
-    """The grid operator allows so much."""
-    plant.limit[index] = value
-
-
 PV_INVERTER: Kind[Plant] = Kind(
     id="pv-inverter",
     name="PV inverter",
@@ -254,11 +249,10 @@ PV_INVERTER: Kind[Plant] = Kind(
         Command("start", "feeds in again", lambda plant, i, _: switch_to(plant, i, True)),
     ),
     settings=(
-        Setting(
+        array_setting(
             Parameter("power_limit_w", "W", 0, RATED_AC),
             "feeds in no more, as a grid operator demands",
-            lambda plant, index: float(plant.limit[index]),
-            set_limit,
+            lambda plant: plant.limit,
         ),
     ),
 )

@@ -38,6 +38,8 @@ class Reader:
         self.client.username_pw_set(INGEST_USER, USERS[INGEST_USER])
         self.client.on_message = self.hear
         self.client.on_connect = self.subscribe
+        self.listens = threading.Event()
+        self.client.on_subscribe = lambda *_: self.listens.set()
         self.client.reconnect_delay_set(1, 1)
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
         properties.SessionExpiryInterval = NEVER_EXPIRES
@@ -86,6 +88,8 @@ def reader(broker: RunningBroker) -> Iterator[Reader]:
     """Everything that devices publish to ``broker``."""
     reader = Reader(broker.port)
     reader.client.loop_start()
+    # A subscription brings what is retained: too late, a device would be heard to come twice.
+    assert reader.listens.wait(20)
     yield reader
     reader.client.disconnect()
     reader.client.loop_stop()

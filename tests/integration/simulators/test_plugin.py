@@ -58,8 +58,3 @@ def test_without_a_broker_a_device_tells_what_it_would_publish() -> None:
         assert json.loads(messages[0].payload)["ts"] == messages[0].due == 1_772_323_200_000
         with pytest.raises(TimeoutError, match="give a broker"):
             device.publish()
-
-
-def test_a_kind_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match="there is no kind 'toaster': there are pv-inverter"):
-        SimulatedDevice("toaster")

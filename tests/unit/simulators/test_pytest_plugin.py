@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from simulators import SimulatedDevice
-from simulators.faults import DropOut, LateBurst
+from simulators.dialect import Dialect
+from simulators.faults import BrokenJson, DropOut, LateBurst
 from simulators.pytest_plugin import simulated_device
 
 __all__ = ["simulated_device"]
@@ -42,10 +43,24 @@ def test_a_simulated_device_has_the_faults_that_it_is_given(
     assert any(message.due > json.loads(message.payload)["ts"] for message in messages)
 
 
+def test_a_simulated_device_speaks_the_dialect_that_it_is_given(
+    simulated_device: Callable[..., SimulatedDevice],
+) -> None:
+    dialect = Dialect("dt/$device", '{"at": $ts, "celsius": $air_temperature}')
+    device = simulated_device("cold-chain", "fridge-1", dialect=dialect)
+    [message] = device.messages(START, seconds=60)
+    assert message.topic == "dt/fridge-1"
+    assert json.loads(message.payload).keys() == {"at", "celsius"}
+    broken = simulated_device("cold-chain", faults=[BrokenJson(rate=1.0)], dialect=dialect)
+    [message] = broken.messages(START, seconds=60)
+    with pytest.raises(ValueError, match=r"Expecting|decode|Unterminated"):
+        json.loads(message.payload)
+
+
 def test_an_unknown_kind_is_named_with_those_that_there_are(
     simulated_device: Callable[..., SimulatedDevice],
 ) -> None:
-    with pytest.raises(ValueError, match="no kind 'toaster': there are pv-inverter"):
+    with pytest.raises(ValueError, match="there is no kind 'toaster': there are pv-inverter"):
         simulated_device("toaster")
 
 
