@@ -50,6 +50,10 @@ class Site:
     connection: psycopg.Connection
     world: World
 
+    @property
+    def database_url(self) -> str:
+        return self.registry.settings.database_url.get_secret_value()
+
     def as_(self, who: str) -> Api:
         return self.registry.as_(self.world.tokens[who])
 
