@@ -18,6 +18,7 @@ from registry.exchange.archive_format import SERIES, SERIES_SCHEMA, TABLES, Part
 from registry.exchange.archive_plan import Plan, portions
 from registry.exchange.archive_reading import ArchiveFile, refused
 from registry.exchange.lines import Counted, Line, Progress, Result
+from registry.exchange.names import distinct_pairs
 from registry.exchange.parquet_files import batches
 from registry.http.problems import ConflictError
 from storage import archives, writer
@@ -231,13 +232,8 @@ class ArchiveImport:
         devices, metrics = batch.column(0), batch.column(1)
         if devices.null_count or metrics.null_count:
             raise refused("a table has rows without a device or a metric")
-        width = max(len(metrics.dictionary), 1)
-        pairs = devices.indices.to_numpy().astype(np.int64) * width + metrics.indices.to_numpy()
-        distinct, places = np.unique(pairs, return_inverse=True)
-        names = devices.dictionary.to_pylist(), metrics.dictionary.to_pylist()
-        found = [self._one_series(names[0][pair // width], names[1][pair % width]) for pair in
-                 distinct.tolist()]  # fmt: skip
-        return np.array(found, np.int32)[places]
+        pairs, places = distinct_pairs(devices, metrics)
+        return np.array([self._one_series(*pair) for pair in pairs], np.int32)[places]
 
     def _one_series(self, device: str, metric: str) -> int:
         number = self.series.get((self._device(device), metric))

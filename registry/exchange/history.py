@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from registry.exchange import lines
+from registry.exchange.history_columns import Columns
 from registry.exchange.history_files import open_history
-from registry.exchange.history_import import Columns, HistoryRequest, import_history
+from registry.exchange.history_import import HistoryRequest, import_history
 from registry.exchange.history_options import HistoryOptions
 from registry.exchange.streamed import LongWork, Streamed
 from registry.exchange.tables import BINARY, MEDIA_TYPES

@@ -1,4 +1,4 @@
-"""From the ranks in a stream of rows to the names of devices, metrics and units."""
+"""Names of devices, metrics and units in columns; in a stream of rows they are ranks."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ def ranks(parts: Sequence[Row], key: Sequence[str]) -> list[int]:
 def distinct(parts: Iterable[Row], key: Sequence[str]) -> list[Row]:
     """One part of each thing, by rank."""
     return list({tuple(part[name] for name in key): part for part in parts}.values())
+
+
+def distinct_pairs(
+    first: pa.DictionaryArray, second: pa.DictionaryArray
+) -> tuple[list[tuple[str, str]], NDArray[np.intp]]:
+    """The pairs of names in two columns, each once, and the place of each row's pair among them."""
+    width = max(len(second.dictionary), 1)
+    codes = first.indices.to_numpy().astype(np.int64) * width + second.indices.to_numpy()
+    distinct, places = np.unique(codes, return_inverse=True)
+    names = first.dictionary.to_pylist(), second.dictionary.to_pylist()
+    pairs = [(names[0][code // width], names[1][code % width]) for code in distinct.tolist()]
+    return pairs, places
 
 
 class Names:

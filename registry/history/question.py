@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from registry.devices import MAX_IDS
 from registry.history.times import StepText, TimeText, parse_step, parse_time
 from registry.http.fields import DeviceId, MetricName, TimeZone
-from registry.http.problems import FieldError, UnprocessableError
+from registry.http.problems import WRONG_FIELDS, FieldError, UnprocessableError
 from storage.history.columns import microseconds
 from storage.history.gaps import Fill
 from storage.history.questions import AGGREGATE_RULE, Question, TooLargeError, is_aggregate
@@ -38,8 +38,6 @@ Aggregate = Annotated[
 
 class DeviceChoice(BaseModel):
     """Which devices, of those that you may see: those named, or all for which the filters hold."""
-
-    model_config = ConfigDict(extra="forbid")
 
     device_ids: list[DeviceId] | None = Field(
         None, alias="device_id", min_length=1, max_length=MAX_IDS, description="these devices"
@@ -134,4 +132,4 @@ class HistoryQuery(DeviceChoice):
 def refusal(parameter: str, detail: str) -> UnprocessableError:
     """The refusal of one parameter."""
     error: FieldError = {"parameter": parameter, "detail": detail}
-    return UnprocessableError("some fields are not as they should be", [error])
+    return UnprocessableError(WRONG_FIELDS, [error])

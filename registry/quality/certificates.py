@@ -19,11 +19,12 @@ from registry.quality import signing
 from registry.quality.figures import figures, share
 from registry.quality.page import render
 from registry.quality.routes import QualityQuery
-from registry.quality.spans import at_least, days, moment, spans, us
+from registry.quality.spans import at_least, days, spans
 from registry.quality.words import Language
 from registry.settings import Settings
 from registry.sight import HeldDevice
 from storage import quality
+from storage.history.columns import microseconds, moment
 from storage.rows import Connection, Row, Scope
 
 router = APIRouter(tags=["quality"])
@@ -170,7 +171,7 @@ async def data_digest(
     _, bounds = days(start, end, device["zone"])
     found = []
     for row in await quality.series(connection, scope, device["id"], metrics, start, end):
-        time = spans((us(part.lower), us(part.upper)) for part in row["during"])
+        time = spans((microseconds(part.lower), microseconds(part.upper)) for part in row["during"])
         # A day at a time is held in memory.
         pieces = [
             (moment(low), moment(high))

@@ -24,13 +24,12 @@ from registry.quality.spans import (
     by_day,
     days,
     minus,
-    moment,
     spans,
     total,
-    us,
 )
 from storage import quality
 from storage.arrivals import CLASSES, DUPLICATE, FIRST_LATE, quantile
+from storage.history.columns import microseconds, moment
 from storage.rows import Connection, Row, Scope
 
 GAP_INTERVALS = 3
@@ -128,8 +127,8 @@ async def measure(connection: Connection, asked: Asked, row: Row) -> Measured:
         empty = spans([])
         return Measured(row, empty, np.zeros(len(asked.dates), np.int64), empty, empty)
     oldest = await quality.first_reading(connection, row["id"], asked.end)
-    born = us(min(oldest or asked.end, row["first_seen"]))
-    time = spans((max(us(start), born), us(end)) for start, end in parts)
+    born = microseconds(min(oldest or asked.end, row["first_seen"]))
+    time = spans((max(microseconds(start), born), microseconds(end)) for start, end in parts)
     received, gaps, dark = np.zeros(len(asked.dates), np.int64), [], []
     interval = round((row["interval"] or 0) * 1e6)
     longer = timedelta(microseconds=GAP_INTERVALS * interval) or SILENCE
@@ -164,11 +163,11 @@ async def pauses(
     counted: list[Row],
 ) -> list[tuple[int, int]]:
     """The pauses of a time, those before the first and after the last reading included."""
-    firsts = [us(count["first"]) for count in counted if count["readings"]]
-    lasts = [us(count["last"]) for count in counted if count["readings"]]
+    firsts = [microseconds(count["first"]) for count in counted if count["readings"]]
+    lasts = [microseconds(count["last"]) for count in counted if count["readings"]]
     edges = [(start, firsts[0]), (lasts[-1], end)] if firsts else [(start, end)]
     between = await quality.gaps(connection, series_id, moment(start), moment(end), longer)
-    found = [(us(gap["start"]), us(gap["end"])) for gap in between]
+    found = [(microseconds(gap["start"]), microseconds(gap["end"])) for gap in between]
     least = longer // timedelta(microseconds=1)
     return found + [(low, high) for low, high in edges if high - low > least]
 
@@ -249,7 +248,7 @@ async def downtime(
     dark = [at_least([each.dark, minus(time, each.time)], 1) for each in measured]
     silent = at_least(dark, len(dark)) if dark else spans([])
     changes = await quality.statuses(connection, asked.device["id"], asked.start, asked.end)
-    turns = [us(change["ts"]) for change in changes] + [us(asked.end)]
+    turns = [microseconds(change["ts"]) for change in changes] + [microseconds(asked.end)]
     offline = spans(
         (turns[i], turns[i + 1]) for i, change in enumerate(changes) if not change["online"]
     )

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from registry.access import Database, SignedIn, found
 from registry.http.fields import Answer, MetricName, example
@@ -194,8 +194,6 @@ class QualityReport(Answer):
 
 class Range(BaseModel):
     """From when until when; without ``from`` it is seven days, without ``to`` until now."""
-
-    model_config = ConfigDict(extra="forbid")
 
     start: AwareDatetime | None = Field(None, alias="from", description="the beginning")
     end: AwareDatetime | None = Field(None, alias="to", description="the end, itself left out")

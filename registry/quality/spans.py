@@ -10,19 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.history.columns import MICROSECOND, microseconds
+
 Spans = NDArray[np.int64]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def us(moment: datetime) -> int:
-    """µs since 1970."""
-    return (moment - EPOCH) // MICROSECOND
-
-
-def moment(time: int) -> datetime:
-    """The time of so many µs since 1970."""
-    return EPOCH + timedelta(microseconds=int(time))
 
 
 def spans(pairs: Iterable[tuple[int, int]]) -> Spans:
@@ -83,7 +73,7 @@ def days(start: datetime, end: datetime, zone: str) -> tuple[list[date], Spans]:
     last = max(first, (end - MICROSECOND).astimezone(here).date())
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     midnights = [
-        us(datetime(day.year, day.month, day.day, tzinfo=here).astimezone(UTC))
+        microseconds(datetime(day.year, day.month, day.day, tzinfo=here).astimezone(UTC))
         for day in [*dates, last + timedelta(days=1)]
     ]
     return dates, np.array([*pairwise(midnights)], np.int64)

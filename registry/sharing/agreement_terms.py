@@ -26,6 +26,8 @@ from registry.http.pages import PageQuery
 State = Literal[
     "offered", "accepted", "running", "ending", "ended", "refused", "withdrawn", "revoked"
 ]
+# Why a last day is refused.
+OVER = "this day is over: give today or a later one"
 READERS = ("reader_tenant_id", "reader_park_id", "reader_email")
 DeviceIds = Annotated[
     list[DeviceId], Field(min_length=1, max_length=1000), AfterValidator(distinct)

@@ -20,6 +20,7 @@ from registry.http.problems import (
     no_such,
 )
 from registry.sharing.agreement_terms import (
+    OVER,
     Agreement,
     AgreementChanges,
     AgreementQuery,
@@ -30,8 +31,6 @@ from storage.agreements import Decision
 from storage.rows import Connection, Row
 
 router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=Once)
-
-OVER = "this day is over: give today or a later one"
 
 
 async def readable_agreement(agreement_id: Number, connection: Database, person: SignedIn) -> Row:

@@ -14,14 +14,13 @@ from registry.http.idempotency import Once
 from registry.http.pages import Page, PageQuery, by_id
 from registry.http.problems import ConflictError, UnprocessableError, in_body, no_such
 from registry.settings import Settings
-from registry.sharing.agreement_terms import Metrics
+from registry.sharing.agreement_terms import OVER, Metrics
 from storage import devices, showcases
 from storage.rows import Row
 
 router = APIRouter(prefix="/showcases", tags=["showcases"], route_class=Once)
 
 LONGEST_DELAY = timedelta(days=30)
-OVER = "this day is over: give today or a later one"
 TERMS: dict[str, Any] = {
     "device_id": "sunny-roof-1",
     "metrics": ["dc_power"],
