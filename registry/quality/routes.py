@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from registry.access import Database, SignedIn, found
-from registry.http.fields import Answer, MetricName, example
+from registry.http.fields import Answer, MetricName, Moment, example
 from registry.http.problems import FieldError, UnprocessableError
 from registry.quality.figures import figures, share
 from registry.sight import SeenDevice
@@ -197,8 +197,8 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    start: AwareDatetime | None = Field(None, alias="from", description="the beginning")
-    end: AwareDatetime | None = Field(None, alias="to", description="the end, itself left out")
+    start: Moment | None = Field(None, alias="from", description="the beginning")
+    end: Moment | None = Field(None, alias="to", description="the end, itself left out")
 
     def times(self, longest: dt.timedelta = LONGEST) -> tuple[dt.datetime, dt.datetime]:
         """Beginning and end; what is to come is left out.
