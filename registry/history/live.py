@@ -177,7 +177,8 @@ async def opened_watch(
         200: {
             "description": "Events `readings`, and one `end` when you may see no more.",
             "content": {"text/event-stream": {"example": EXAMPLE}},
-        }
+        },
+        404: {},
     },
 )
 async def watch_live(

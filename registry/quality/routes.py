@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from registry.access import Database, SignedIn, found
-from registry.http.fields import Answer, MetricName, example
+from registry.http.fields import Answer, MetricName, Moment, example
 from registry.http.problems import FieldError, UnprocessableError
 from registry.quality.figures import figures, share
 from registry.sight import SeenDevice
@@ -195,8 +195,8 @@ class QualityReport(Answer):
 class Range(BaseModel):
     """From when until when; without ``from`` it is seven days, without ``to`` until now."""
 
-    start: AwareDatetime | None = Field(None, alias="from", description="the beginning")
-    end: AwareDatetime | None = Field(None, alias="to", description="the end, itself left out")
+    start: Moment | None = Field(None, alias="from", description="the beginning")
+    end: Moment | None = Field(None, alias="to", description="the end, itself left out")
 
     def times(self, longest: dt.timedelta = LONGEST) -> tuple[dt.datetime, dt.datetime]:
         """Beginning and end; what is to come is left out.

@@ -1,27 +1,15 @@
 """How late readings came is counted beside them."""
 
 import json
-import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from ingest.batch import Batch, Message
-from ingest.known import Known
-from ingest.metrics import Metrics
 from ingest.writer import Writer
 from storage.arrivals import CLASSES, DUPLICATE, FIRST_LATE, NO_TIME, quantile
 from tests.integration.conftest import register
-
-T0_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
-
-
-@pytest.fixture
-def writer(database_url: str) -> Iterator[Writer]:
-    opened = Writer(database_url, Known(), Metrics(), threading.Event())
-    yield opened
-    opened.close()
+from tests.integration.ingest.writing import T0_MS, writing
 
 
 def store(writer: Writer, *sent: tuple[int | None, float]) -> None:
@@ -84,7 +72,7 @@ def test_counts_of_two_writers_add_up(
     writer: Writer, connection: psycopg.Connection, database_url: str
 ) -> None:
     register(connection, "dev-a")
-    other = Writer(database_url, Known(), Metrics(), threading.Event())
+    other = writing(database_url)
     for n, each in enumerate((writer, other)):
         store(each, (T0_MS + n, 1.2))
         each.close()

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
 
-from registry.mosquitto.figures import SYS_TOPICS
+from registry.mosquitto.figures import FIGURES
 from stack import broker_service
 from tests.integration.registry.conftest import (
     RunningRegistry,
@@ -85,11 +85,14 @@ def leave_a_subscription(broker: RunningBroker, device: str) -> None:
 
 
 def test_every_figure_is_one_that_this_broker_publishes(watching: RunningRegistry) -> None:
-    def known() -> int:
-        families = watching.app.state.metrics.collect()
-        return sum(f.name.startswith("technopark_broker_") and bool(f.samples) for f in families)
+    expected = {f"technopark_broker_{figure.name}" for figure in FIGURES.values()}
 
-    wait_until(lambda: known() == len(SYS_TOPICS), "every figure")
+    def published() -> set[str]:
+        families = watching.app.state.metrics.collect()
+        return {family.name for family in families if family.samples} & expected
+
+    wait_until(lambda: published() == expected, "every figure")
+    assert published() == expected
 
 
 def test_what_the_broker_drops_is_counted_and_its_restart_is_seen(

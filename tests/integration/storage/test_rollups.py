@@ -101,7 +101,7 @@ def test_rollups_equal_the_readings_whatever_comes_and_goes(
     connection: psycopg.Connection, database_url: str, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
-    series, cases = make_series(connection, 3), 0
+    series = make_series(connection, 3)
     expected = random_readings(random, series, 400)
     store_readings(connection, expected)
     assert differences(connection, expected) == [], "before they are kept for the first time"
@@ -120,8 +120,6 @@ def test_rollups_equal_the_readings_whatever_comes_and_goes(
         expected = without(expected, *gone)
     refresh(database_url)
     assert differences(connection, expected) == [], "of what is left"
-    cases = 5 * len(WIDTHS)
-    print(f"{cases} rollups equal numpy's")  # noqa: T201 - the figure is asked for
 
 
 @both_editions
