@@ -102,10 +102,12 @@ def verify(
 def tell(statement: Json) -> None:
     """What was signed, in a few lines."""
     device, summary = statement["device"], statement["summary"]
+    # Of a device that was another's when the certificate was issued it has the id alone.
+    whose = f"{device['name']} ({device['id']}) of {device['tenant']}"
     asking.show(
         {
             "number": statement["number"],
-            "device": f"{device['name']} ({device['id']}) of {device['tenant']}",
+            "device": whose if device["tenant"] else device["id"],
             "from": asking.moment(statement["from"].replace("+00:00", "Z")),
             "to": asking.moment(statement["to"].replace("+00:00", "Z")),
             **{name: f"{share:.2%}" for name, share in summary.items() if share is not None},

@@ -116,22 +116,24 @@ def facts(page: Page) -> None:
     """Of what, when and whose."""
     words, device = page.words, page.statement["device"]
     start, end = (local(page, page.statement[name]) for name in ("from", "to"))
-    owner = f"{device['tenant']} ({device['tenant_id']})"
+    # Of a device that is another's now it has the id alone.
+    owner = f"{device['tenant']} ({device['tenant_id']})" if device["tenant_id"] else "-"
+    name = f"{device['name']} ({device['id']})" if device["name"] else device["id"]
     place = ", ".join(part for part in (device["lab"], device["park"]) if part)
     rows = [
-        (words["device"], f"{device['name']} ({device['id']})"),
+        (words["device"], name),
         (words["model"], device["model"] or "-"),
         (words["owner"], owner),
         (words["place"], place or "-"),
         (words["period"], f"{start} {words['until']} {end} ({page.statement['time_zone']})"),
         (words["issued"], local(page, page.statement["issued_at"])),
     ]
-    for name, value in rows:
+    for label, value in rows:
         page.set_font(FONT, "", 9)
         page.set_text_color(*GREY)
-        page.cell(30, 5.2, plain(name))
+        page.cell(30, 5.2, plain(label))
         page.set_text_color(*INK)
-        page.set_font(FONT, "B" if name == words["device"] else "", 9.5)
+        page.set_font(FONT, "B" if label == words["device"] else "", 9.5)
         page.multi_cell(WIDTH - 30, 5.2, plain(value), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 

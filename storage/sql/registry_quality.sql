@@ -2,15 +2,20 @@
 -- `sight` says which times of which series.
 
 -- device --
-SELECT d.id, d.name, d.tenant_id, t.name AS tenant, d.model_id, m.name AS model, d.lab_id,
-       l.name AS lab, p.name AS park, z.zone, d.retired_at,
+-- Who holds a time of the past is not told what the device is now, and whose.
+SELECT d.id, shown.name, shown.tenant_id, t.name AS tenant, shown.model_id, m.name AS model,
+       shown.lab_id, l.name AS lab, p.name AS park, z.zone, d.retired_at,
        held(d.id, %(everything)s, %(tenants)s, %(parks)s) AS held
 FROM devices d
 JOIN device_zones z ON z.device_id = d.id
-JOIN tenants t ON t.id = d.tenant_id
-LEFT JOIN models m ON m.id = d.model_id
-LEFT JOIN labs l ON l.id = d.lab_id
-LEFT JOIN parks p ON p.id = coalesce(d.lab_park_id, d.home_park_id)
+LEFT JOIN LATERAL (
+    SELECT d.name, d.tenant_id, d.model_id, d.lab_id, d.lab_park_id, d.home_park_id
+    FROM shown_to(d, %(everything)s, %(tenants)s, %(parks)s)
+) shown ON true
+LEFT JOIN tenants t ON t.id = shown.tenant_id
+LEFT JOIN models m ON m.id = shown.model_id
+LEFT JOIN labs l ON l.id = shown.lab_id
+LEFT JOIN parks p ON p.id = coalesce(shown.lab_park_id, shown.home_park_id)
 WHERE d.id = %(device_id)s;
 
 -- series --

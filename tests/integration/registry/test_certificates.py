@@ -17,6 +17,7 @@ from cli.api import ApiError
 from cli.main import app
 from registry.quality import signing
 from tests.integration.registry.conftest import RunningRegistry, World
+from tests.integration.registry.ownership import book
 from tests.integration.registry.quality_world import MINUTES, MISSING, MONTH
 from tests.integration.registry.test_quality import (
     connection,
@@ -30,6 +31,18 @@ from tests.integration.registry.test_quality import (
 __all__ = ["connection", "database_url", "month", "owner", "registry", "world"]  # fixtures
 
 WHERE = "/api/v1/devices/sunny-1/certificate"
+
+
+def test_who_does_not_see_the_device_any_more_is_not_told_whose_it_is_now(
+    registry: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    book(connection, "sunny-1", "other", range(10, 12))
+    answer = registry.request("GET", WHERE, world.tokens["stranger"], params=MONTH)
+    connection.execute("DELETE FROM bookings")
+    assert answer.status_code == 200, answer.text
+    device = statement(answer.content)["device"]
+    assert device.pop("id") == "sunny-1"
+    assert set(device.values()) == {None}
 
 
 def issue(registry: RunningRegistry, world: World, **more: str) -> bytes:
