@@ -10,7 +10,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from storage.writer import Readings
+from storage.writer import HEADER, TRAILER, Readings
 
 DAY_US = 86_400_000_000
 END_US = 1_790_812_800_000_000  # 2026-10-01
@@ -201,6 +201,6 @@ def copy_plain(
         connection.cursor() as cursor,
         cursor.copy("COPY ts_kv (entity_id, key, ts, dbl_v) FROM STDIN (FORMAT binary)") as copy,
     ):
-        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        copy.write(HEADER)
         copy.write(table.tobytes())
-        copy.write(b"\xff\xff")
+        copy.write(TRAILER)
