@@ -11,8 +11,12 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
-# The uid of the provisioned data source. Grafana keeps its plug-in's first name as an alias.
+# The data source that the sync and the files make. Grafana keeps its plug-in's first name as an
+# alias.
 DATASOURCE = models.DataSourceRef(type_val="grafana-postgresql-datasource", uid="technopark")
+# What dashboards ask: the one that is chosen at the top, which is the organisation's own unless
+# somebody adds another. So a dashboard may be copied into any Grafana.
+CHOSEN_SOURCE = models.DataSourceRef(type_val=DATASOURCE.type_val, uid="${source}")
 
 # Grafana's names of units that our devices send, by their UCUM code.
 # Source: Grafana, packages/grafana-data/src/valueFormats/categories.ts.
@@ -69,7 +73,7 @@ class Query(Builder[Dataquery], Dataquery):
         """The stored form."""
         return {
             "refId": "A",
-            "datasource": DATASOURCE.to_json(),
+            "datasource": CHOSEN_SOURCE.to_json(),
             "editorMode": "code",
             "format": self.shape,
             "rawQuery": True,
@@ -79,7 +83,7 @@ class Query(Builder[Dataquery], Dataquery):
 
 def described(panel: Panel, title: str, description: str, query: Query) -> Panel:
     """A panel with its title, its explanation for the reader, and its query."""
-    panel.title(title).description(description).datasource(DATASOURCE)
+    panel.title(title).description(description).datasource(CHOSEN_SOURCE)
     return panel.with_target(query)
 
 
@@ -147,7 +151,7 @@ def one(name: str, label: str, sql: str) -> dashboard.QueryVariable:
     return (
         dashboard.QueryVariable(name)
         .label(label)
-        .datasource(DATASOURCE)
+        .datasource(CHOSEN_SOURCE)
         .query(sql)
         .refresh(models.VariableRefresh.ON_DASHBOARD_LOAD)
     )

@@ -6,41 +6,48 @@ from grafana_foundation_sdk.builders import common, dashboard, stat, table, time
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.board import board, fill
 from dashboards.defaults import number_panel, one, several, table_panel, time_panel, with_units
+from dashboards.rolled import rolled
 
 UID = "technopark-fleet"
 # What several queries say, by the word that stands for it there.
 PHRASES = {
-    # What the reader chose at the top. A device without park or lab is seen under "All" only.
-    "CHOSEN": """('*' IN ($park) OR park IN ($park))
-  AND ('*' IN ($tenant) OR tenant IN ($tenant))
-  AND ('*' IN ($lab) OR lab IN ($lab))""",
+    # What the reader chose at the top. A device without park or lab is seen under "All" only, and
+    # so is one that nobody knows.
+    "CHOSEN": """('*' IN ($park) AND '*' IN ($tenant) AND '*' IN ($lab) OR device IN (
+    SELECT device FROM devices
+    WHERE ('*' IN ($park) OR park IN ($park))
+      AND ('*' IN ($tenant) OR tenant IN ($tenant))
+      AND ('*' IN ($lab) OR lab IN ($lab))
+  ))""",
     "IS_SILENT": "last_seen < now() - INTERVAL '$silent_after'",
 }
+
+# So many lines can be told apart.
+TWENTY = """metric = '$metric' AND device IN (
+    SELECT device FROM latest WHERE metric = '$metric' AND CHOSEN ORDER BY device LIMIT 20
+  )"""
 
 
 def fleet_overview() -> dashboard.Dashboard:
     """The whole dashboard. Its panels fill rows of 24 columns in this order."""
-    board = (
-        dashboard.Dashboard("Fleet overview")
-        .uid(UID)
-        .description("All devices of the parks: alive or silent, what arrives, what was rejected.")
-        .tags(["technopark"])
-        .time("now-1h", "now")
-        .refresh("30s")
-        .timezone("browser")
-        .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .variables([park(), tenant(), lab(), silent_after(), metric()])
+    made = board(
+        UID,
+        "Fleet overview",
+        "All devices of the parks: alive or silent, what arrives, what was rejected.",
+        [park(), tenant(), lab(), silent_after(), metric()],
+        since="now-1h",
     )
-    panels: list[stat.Panel | table.Panel | timeseries.Panel] = [
-        device_states(), values_now(), rejections_now(),
-        values_by_park(), rejections_by_reason(),
-        silent_devices(), newest_values(),
-        metric_by_lab(), metric_by_device(),
-    ]  # fmt: skip
-    for number, panel in enumerate(panels, start=1):
-        board.with_panel(panel.id(number))
-    return board
+    return fill(
+        made,
+        [
+            device_states(), values_now(), rejections_now(),
+            values_by_park(), rejections_by_reason(),
+            silent_devices(), newest_values(),
+            metric_by_lab(), metric_by_device(),
+        ],
+    )  # fmt: skip
 
 
 def sql(query: str) -> str:
@@ -52,13 +59,15 @@ def sql(query: str) -> str:
 
 def park() -> dashboard.QueryVariable:
     """Which parks."""
-    return several("park", "Park", "SELECT name AS __text, id AS __value FROM parks ORDER BY name")
+    return several(
+        "park", "Park", "SELECT name AS __text, park AS __value FROM parks ORDER BY name"
+    )
 
 
 def tenant() -> dashboard.QueryVariable:
     """Which owners."""
     return several(
-        "tenant", "Tenant", "SELECT name AS __text, id AS __value FROM tenants ORDER BY name"
+        "tenant", "Tenant", "SELECT name AS __text, tenant AS __value FROM tenants ORDER BY name"
     )
 
 
@@ -67,8 +76,8 @@ def lab() -> dashboard.QueryVariable:
     return several(
         "lab",
         "Lab",
-        "SELECT name AS __text, id AS __value FROM labs "
-        "WHERE '*' IN ($park) OR park_id IN ($park) ORDER BY name",
+        "SELECT name AS __text, lab AS __value FROM labs "
+        "WHERE '*' IN ($park) OR park IN ($park) ORDER BY name",
     )
 
 
@@ -89,8 +98,7 @@ def metric() -> dashboard.QueryVariable:
         "metric",
         "Metric",
         sql(
-            "SELECT DISTINCT metric FROM latest_telemetry "
-            "WHERE value IS NOT NULL AND CHOSEN ORDER BY metric"
+            "SELECT DISTINCT metric FROM latest WHERE value IS NOT NULL AND CHOSEN ORDER BY metric"
         ),
     )
 
@@ -119,7 +127,7 @@ FROM (
     WHEN online IS FALSE THEN 'disconnected'
     ELSE 'reporting'
   END AS state
-  FROM device_overview
+  FROM devices
   WHERE stage <> 'retired'
   AND CHOSEN
 ) AS devices"""),
@@ -158,7 +166,7 @@ def rejections_now() -> stat.Panel:
             "Messages, or parts of one, that were not stored in the chosen time. Those of unknown "
             "devices count only while park, tenant and lab are all “All”.",
             sql("""SELECT count(*) AS "Rejections"
-FROM rejection_overview
+FROM rejections
 WHERE $__timeFilter(ts)
   AND CHOSEN"""),
         )
@@ -174,12 +182,11 @@ def values_by_park() -> timeseries.Panel:
             "Values per second by park",
             "Numbers and booleans stored, by the time of the reading. Devices of virtual tenants "
             "that stand in no lab are under “no park”.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval, 0),
+            sql(f"""SELECT $__timeGroupAlias(ts, $__interval, 0),
   coalesce(park, 'no park') AS metric,
-  count(*) * 1000.0 / $__interval_ms AS "Values per second"
-FROM telemetry
-WHERE $__timeFilter(ts)
-  AND CHOSEN
+  sum(n) * 1000.0 / $__interval_ms AS "Values per second"
+FROM {rolled("CHOSEN")} AS r
+JOIN devices USING (device)
 GROUP BY 1, 2
 ORDER BY 1"""),
         )
@@ -198,7 +205,7 @@ def rejections_by_reason() -> timeseries.Panel:
             sql("""SELECT $__timeGroupAlias(ts, $__interval, 0),
   reason AS metric,
   count(*) AS "Rejections"
-FROM rejection_overview
+FROM rejections
 WHERE $__timeFilter(ts)
   AND CHOSEN
 GROUP BY 1, 2
@@ -219,9 +226,9 @@ def silent_devices() -> table.Panel:
         "Heard once, and not for longer than “Silent after”; the latest losses first, 100 at most.",
         sql("""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
   last_seen AS "Last seen", extract(epoch FROM now() - last_seen) AS "Silent for"
-FROM device_overview
-JOIN tenants ON tenants.id = tenant
-LEFT JOIN labs ON labs.id = lab
+FROM devices
+JOIN tenants USING (tenant)
+LEFT JOIN labs USING (lab)
 WHERE stage <> 'retired'
   AND IS_SILENT
   AND CHOSEN
@@ -238,7 +245,7 @@ def newest_values() -> table.Panel:
         "most. A boolean is 1 or 0; texts and objects are under State.",
         sql("""SELECT ts AS "Time", device AS "Device", metric AS "Metric", value AS "Value",
   state::text AS "State", unit AS "Unit"
-FROM latest_telemetry
+FROM latest
 WHERE CHOSEN
 ORDER BY ts DESC
 LIMIT 100"""),
@@ -252,13 +259,11 @@ def metric_by_lab() -> timeseries.Panel:
             "$metric by lab",
             "Mean of the chosen metric over all devices of a lab, with its unit in brackets. "
             "Devices outside of labs are under “no lab”.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval),
+            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(coalesce(lab, 'no lab'), ' [' || unit || ']') AS metric,
-  avg(value) AS value
-FROM telemetry
-WHERE $__timeFilter(ts)
-  AND metric = '$metric'
-  AND CHOSEN
+  sum(sum) / sum(n) AS value
+FROM {rolled("metric = '$metric' AND CHOSEN")} AS r
+JOIN devices USING (device)
 GROUP BY 1, 2
 ORDER BY 1"""),
         ).unit("short")
@@ -272,17 +277,10 @@ def metric_by_device() -> timeseries.Panel:
             "$metric by device",
             "Mean of the chosen metric for each of the first 20 devices in order of their "
             "ids, with its unit in brackets. Choose a tenant or a lab to see others.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval),
+            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(device, ' [' || unit || ']') AS metric,
-  avg(value) AS value
-FROM telemetry
-WHERE $__timeFilter(ts)
-  AND metric = '$metric'
-  AND device IN (
-    SELECT device FROM latest_telemetry
-    WHERE metric = '$metric' AND CHOSEN
-    ORDER BY device LIMIT 20
-  )
+  sum(sum) / sum(n) AS value
+FROM {rolled(TWENTY)} AS r
 GROUP BY 1, 2
 ORDER BY 1"""),
         ).unit("short")

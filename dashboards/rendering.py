@@ -1,13 +1,11 @@
-"""The dashboards as the JSON files that Grafana is given."""
+"""The operators' dashboards as the JSON files that Grafana is given where no sync runs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
-from dashboards.fleet import fleet_overview
+from dashboards.catalogue import operator_dashboards
 
 # Beside the provider's YAML; compose.yaml mounts the folder into Grafana.
 FOLDER = Path(__file__).parent / "provisioning" / "dashboards"
@@ -16,15 +14,13 @@ FOLDER = Path(__file__).parent / "provisioning" / "dashboards"
 def render() -> dict[str, str]:
     """Every dashboard: the name of its file and the text."""
     return {
-        "fleet-overview.json": json.dumps(
-            fleet_overview().build(), cls=JSONEncoder, indent=2, ensure_ascii=False
-        )
-        + "\n"
+        f"{uid}.json": json.dumps(board, indent=2, ensure_ascii=False) + "\n"
+        for uid, board in operator_dashboards().items()
     }
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every dashboard into ``folder``, which is created where it is missing.
+    """Write every dashboard into ``folder``, and remove those that are no more.
 
     Returns:
         The files.
@@ -33,4 +29,6 @@ def write(folder: Path) -> list[Path]:
     files = {folder / name: text for name, text in render().items()}
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
+    for path in set(folder.glob("technopark-*.json")) - files.keys():
+        path.unlink()
     return list(files)

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from dashboards.catalogue import park_dashboards
 from dashboards.macros import expand
+from storage import arrivals
 from storage.grafana import Memory
 from tests.conftest import cloned
 from tests.integration.dashboards.test_queries import ALL, last_hour
@@ -44,6 +45,26 @@ INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     SELECT now() - INTERVAL '1 minute', id, 't', 'quota', name, '', 0 FROM devices;
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     VALUES (now() - INTERVAL '45 minutes', 'guest-1', 't', 'quota', 'qqx', '', 0);
+INSERT INTO models (id, name) VALUES ('thermometer', 'Thermometer');
+INSERT INTO models (id, tenant_id, name) VALUES ('qqx-model', 'qqx-tenant', 'qqx');
+INSERT INTO model_metrics (model_id, metric, expected_interval_seconds)
+    VALUES ('thermometer', 'temperature', 3600), ('qqx-model', 'temperature', 1);
+UPDATE device_owners SET during = tstzrange(now() - INTERVAL '9 days', NULL)
+    WHERE device_id <> 'guest-1';
+UPDATE devices SET model_id = CASE id WHEN 'qqx-1' THEN 'qqx-model' ELSE 'thermometer' END;
+INSERT INTO series (device_id, metric, kind) SELECT id, 'mode', 'text' FROM devices;
+INSERT INTO states SELECT s.id, now() - minutes * INTERVAL '1 minute',
+    to_jsonb(CASE WHEN device_id LIKE 'home%' OR device_id = 'guest-1' AND minutes < 30 THEN 'eco'
+             ELSE 'qqx' END)
+    FROM series s, unnest(ARRAY[1, 45]) minutes WHERE s.kind = 'text';
+INSERT INTO flags SELECT series_id, ts, 'above-range' FROM readings;
+INSERT INTO device_statuses SELECT id, now() - INTERVAL '5 minutes', true FROM devices;
+INSERT INTO arrivals SELECT s.id, current_date - 3, class, 5
+    FROM series s, unnest('{-1, 31, 33, 56}'::int[]) class WHERE s.kind = 'number';
+INSERT INTO bookings (device_id, tenant_id, during)
+    SELECT id, CASE id WHEN 'guest-1' THEN 'home' ELSE 'qqx-tenant' END,
+           tstzrange(now() + INTERVAL '1 hour', now() + INTERVAL '2 hours')
+    FROM devices WHERE id <> 'home-1';
 """
 
 
@@ -67,7 +88,7 @@ def test_every_view_shows_what_is_the_parks_and_nothing_else(
     views = porto.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
     ).fetchall()
-    assert len(views) == 8
+    assert len(views) == 18
     for (view,) in views:
         rows = porto.execute(f"SELECT * FROM {view}".encode()).fetchall()
         assert rows, view
@@ -111,3 +132,14 @@ def test_the_operators_dashboards_run_on_a_parks_views(
     rows = porto.execute(expand(query, last_hour(), ALL).encode()).fetchall()
     assert "qqx" not in json.dumps(rows, default=str)
     assert "987654" not in json.dumps(rows, default=str)
+
+
+def test_days_of_arrivals_tell_what_came_late_too_early_and_twice(
+    porto: psycopg.Connection[Any],
+) -> None:
+    rows = porto.execute(
+        "SELECT readings, late, ahead, duplicates FROM arrivals WHERE device = 'home-1'"
+    ).fetchall()
+    # The classes of the world: twice, just before its time, a little late, late.
+    assert rows == [(15, 5, 5, 5)]
+    assert (arrivals.NO_TIME, arrivals.FIRST_LATE) == (32, 56)

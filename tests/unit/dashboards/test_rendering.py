@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cli.dashboards import render as render_command
 from dashboards import rendering
-from dashboards.defaults import DATASOURCE, GRAFANA_UNITS
+from dashboards.defaults import GRAFANA_UNITS
 
 RENDERED = {name: json.loads(text) for name, text in rendering.render().items()}
 BOARDS = pytest.mark.parametrize("board", RENDERED.values(), ids=RENDERED)
@@ -45,7 +45,7 @@ def test_the_command_writes_the_same_files_elsewhere(tmp_path: Path) -> None:
 
 def test_the_overview_keeps_its_uid() -> None:
     # Links and bookmarks hold it: it changes never.
-    assert RENDERED["fleet-overview.json"]["uid"] == "technopark-fleet"
+    assert RENDERED["technopark-fleet.json"]["uid"] == "technopark-fleet"
 
 
 @BOARDS
@@ -78,18 +78,24 @@ def test_every_panel_explains_itself_and_names_its_unit(board: dict[str, Any]) -
 
 
 @BOARDS
-def test_every_query_goes_to_the_provisioned_data_source(board: dict[str, Any]) -> None:
+def test_every_query_asks_the_source_that_is_chosen_which_is_ours_at_first(
+    board: dict[str, Any],
+) -> None:
     provisioned = yaml.safe_load((PROVISIONING / "datasources/technopark.yaml").read_text())
-    [source] = provisioned["datasources"]
-    assert DATASOURCE.to_json() == {"type": source["type"], "uid": source["uid"]}
-    asking = [v for v in board["templating"]["list"] if v["type"] == "query"]
+    [ours] = provisioned["datasources"]
+    source, *variables = board["templating"]["list"]
+    assert (source["name"], source["query"]) == ("source", ours["type"])
+    assert source["current"]["value"] == ours["uid"]
+    asking = [v for v in variables if v["type"] == "query"]
     asking += [target for panel in board["panels"] for target in panel["targets"]]
-    assert {json.dumps(each["datasource"]) for each in asking} == {json.dumps(DATASOURCE.to_json())}
+    assert {json.dumps(each["datasource"]) for each in asking} == {
+        json.dumps({"type": ours["type"], "uid": "${source}"})
+    }
 
 
 @BOARDS
 def test_every_variable_that_a_query_uses_exists(board: dict[str, Any]) -> None:
-    declared = {variable["name"] for variable in board["templating"]["list"]}
+    declared = {variable["name"] for variable in board["templating"]["list"]} - {"source"}
     used = set(re.findall(r"\$((?!_)\w+)", json.dumps(board["panels"])))
     assert used <= declared
     assert declared <= used, "a variable that nothing uses"
@@ -137,7 +143,7 @@ def test_every_unit_is_one_that_grafana_knows() -> None:
 def test_a_line_is_drawn_in_the_unit_of_its_name(line: str, unit: str) -> None:
     [panel] = [
         panel
-        for panel in RENDERED["fleet-overview.json"]["panels"]
+        for panel in RENDERED["technopark-fleet.json"]["panels"]
         if panel["title"] == "$metric by lab"
     ]
     matching = [

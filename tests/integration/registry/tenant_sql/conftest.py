@@ -52,6 +52,11 @@ INSERT INTO latest (series_id, ts, value) SELECT series_id, ts, value FROM readi
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     SELECT '2026-03-02 12:00+00', id, 't', 'quota',
            CASE id WHEN 'sunny-1' THEN 'own' ELSE 'qqx' END, '{}', 2 FROM devices;
+INSERT INTO device_statuses SELECT id, '2026-03-02 12:00+00', true FROM devices;
+INSERT INTO arrivals SELECT id, '2026-03-03', class, 9
+    FROM series, unnest('{-1, 31, 56}'::int[]) class;
+INSERT INTO bookings (device_id, tenant_id, during)
+    SELECT id, 'giver', '[2026-03-05, 2026-03-06)' FROM devices WHERE id <> 'given-1';
 INSERT INTO agreements (tenant_id, reader_tenant_id, device_ids, metrics, decision, message,
                         first_day, last_day, history_from)
     SELECT *, '2026-03-02', '2099-12-31', '2026-03-02' FROM (VALUES

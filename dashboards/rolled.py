@@ -1,0 +1,41 @@
+"""SQL over any length of time: the readings themselves, or the rollup that fits the interval.
+
+Grafana puts the interval into the query, so that PostgreSQL plans one of the four branches and
+leaves out the others.
+"""
+
+from __future__ import annotations
+
+# From which interval on, in ms, what is read. With the Apache edition minutes are summed up when
+# they are asked for, so hours take over early: a week of a series at 1 Hz has 604,800 readings.
+MINUTES, HOURS, DAYS = 60_000, 600_000, 86_400_000
+BRANCHES = (
+    ("telemetry", f"$__interval_ms < {MINUTES}"),
+    ("telemetry_1m", f"$__interval_ms >= {MINUTES} AND $__interval_ms < {HOURS}"),
+    ("telemetry_1h", f"$__interval_ms >= {HOURS} AND $__interval_ms < {DAYS}"),
+    ("telemetry_1d", f"$__interval_ms >= {DAYS}"),
+)
+RAW = "ts, device, metric, unit, 1 AS n, value AS sum, value AS min, value AS max, value AS last"
+SUMS = "bucket AS ts, device, metric, unit, n, sum, min, max, last"
+
+
+def rolled(condition: str) -> str:
+    """A table expression of the readings in the chosen time: ``FROM {rolled(…)} AS r``.
+
+    Its columns are ``ts`` (of a bucket its beginning), ``device``, ``metric``, ``unit``, ``n``,
+    ``sum``, ``min``, ``max`` and ``last``; the mean of some rows is ``sum(sum) / sum(n)``.
+
+    Args:
+        condition: SQL on device and metric. It reaches the index of the readings if it says
+            both by ``=`` or ``IN``.
+    """
+    return "(\n" + "\n  UNION ALL\n".join(branch(*each, condition) for each in BRANCHES) + "\n)"
+
+
+def branch(view: str, applies: str, condition: str) -> str:
+    """One of the four."""
+    is_raw = view == "telemetry"
+    columns, ts = (RAW, "ts") if is_raw else (SUMS, "bucket")
+    return (
+        f"  SELECT {columns} FROM {view}\n  WHERE {applies} AND $__timeFilter({ts}) AND {condition}"
+    )
