@@ -1,8 +1,8 @@
 """Marks on panels over time: what happened to the chosen devices.
 
-Every one takes the condition on its view's column ``device``; as it stands, the variable ``$device``
-of one value or of several. What is marked is named by its device: texts are ids and numbers alone,
-because Grafana shows them to people of any language.
+Every one takes the condition on its view's column ``device``; as it stands, the variable
+``$device`` of one value or of several. What is marked is named by its device: texts are ids and
+numbers alone, because Grafana shows them to people of any language.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def commands(condition: str = OF_DEVICE) -> Annotation:
     """What a device was told to do, until it answered."""
     return Annotation(
         "Commands",
-        f"""SELECT ts AS time, replied_at AS timeend, concat(device, ': ', name, ' (', status, ')') AS text
+        f"""SELECT ts AS time, replied_at AS timeend,
+  concat(device, ': ', name, ' (', status, ')') AS text
 FROM commands
 WHERE $__timeFilter(ts) AND {condition}
 ORDER BY ts DESC
