@@ -96,7 +96,8 @@ def test_every_query_asks_the_source_that_is_chosen_which_is_ours_at_first(
 @BOARDS
 def test_every_variable_that_a_query_uses_exists(board: dict[str, Any]) -> None:
     declared = {variable["name"] for variable in board["templating"]["list"]} - {"source"}
-    used = set(re.findall(r"\$((?!_)\w+)", json.dumps(board["panels"])))
+    asking = [board["panels"], board["annotations"], board["templating"]["list"]]
+    used = set(re.findall(r"\$\{?((?!_)\w+)", json.dumps(asking))) - {"source"}
     assert used <= declared
     assert declared <= used, "a variable that nothing uses"
 
