@@ -36,6 +36,17 @@ def tenant_dashboards() -> Mapping[str, Json]:
     return built(FOR_TENANTS)
 
 
+def every_dashboard() -> Mapping[str, Json]:
+    """Those of all audiences: uid to the JSON that Grafana stores."""
+    return {**operator_dashboards(), **park_dashboards(), **tenant_dashboards()}
+
+
+def panels_of(board: Json) -> list[Json]:
+    """The panels of a dashboard, those in folded rows too, without the rows themselves."""
+    parts = [[part, *part.get("panels", [])] for part in board["panels"]]
+    return [panel for part in parts for panel in part if panel["type"] != "row"]
+
+
 def built(functions: tuple[Callable[[], Dashboard], ...]) -> Mapping[str, Json]:
     """The dashboards of some functions, as plain JSON."""
     boards = [plain(function()) for function in functions]

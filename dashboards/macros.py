@@ -129,7 +129,7 @@ def macro(name: str, values: list[str], view: View) -> str:
         case "__unixEpochGroup", [column, interval, *fill]:
             check(fill)
             return f"floor(({column})/{seconds(interval):g})*{seconds(interval):g}"
-        case ("__timeGroupAlias" | "__unixEpochGroupAlias"), _:
+        case (("__timeGroupAlias" | "__unixEpochGroupAlias"), _):
             return f'{macro(name.removesuffix("Alias"), values, view)} AS "time"'
     raise UnknownMacroError(f"${name}({', '.join(values)})")
 

@@ -99,9 +99,7 @@ class Simulated:
 
 
 @contextmanager
-def simulated_world(
-    server: str, template: str, end: datetime | None = None
-) -> Iterator[Simulated]:
+def simulated_world(server: str, template: str, end: datetime | None = None) -> Iterator[Simulated]:
     """A database of its own with the world in it; gone afterwards.
 
     Args:

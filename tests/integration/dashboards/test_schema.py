@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from benchmarks.peers.node import program
-from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.catalogue import every_dashboard
 from tests.conftest import ROOT
 from tests.editions import install
 
 PACKAGES = {"@grafana/schema": "13.2.3", "typescript": "7.0.2"}
 TYPES = Path(__file__).with_name("schema.ts")
-BOARDS = {**operator_dashboards(), **park_dashboards(), **tenant_dashboards()}
 OPTIONS = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--types", ""]
 OPTIONS += ["--module", "esnext", "--moduleResolution", "bundler"]
 
@@ -53,7 +52,7 @@ def complaints(compiler: Path, folder: Path, boards: Mapping[str, Any]) -> str:
 
 
 def test_every_dashboard_is_one_by_grafanas_own_types(compiler: Path, tmp_path: Path) -> None:
-    assert complaints(compiler, tmp_path, BOARDS) == ""
+    assert complaints(compiler, tmp_path, every_dashboard()) == ""
 
 
 def test_wrong_fields_would_be_found(compiler: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ VIEW = View(FROM, FROM + timedelta(minutes=5), timedelta(seconds=30))
         ),
         (
             "SELECT $__unixEpochGroupAlias(time_column,'5m', NULL)",
-            "SELECT floor((time_column)/300)*300 AS \"time\"",
+            'SELECT floor((time_column)/300)*300 AS "time"',
         ),
     ],
 )
