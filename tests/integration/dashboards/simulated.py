@@ -116,10 +116,17 @@ def simulated_world(server: str, template: str, end: datetime | None = None) -> 
         yield Simulated(connection, url, end - timedelta(days=DAYS), end)
 
 
-def fill(connection: psycopg.Connection[Any], end: datetime) -> None:
-    """Write the world into a migrated database without data."""
+def fill(connection: psycopg.Connection[Any], end: datetime, slower: int = 1) -> None:
+    """Write the world into a migrated database without data.
+
+    Args:
+        connection: in autocommit mode.
+        end: of the readings.
+        slower: how many times as long the time between two readings is.
+    """
     connection.execute(PLACES.encode())
-    for kind, (numbers, seconds) in FIELDS.items():
+    for kind, (numbers, interval) in FIELDS.items():
+        seconds = interval * slower
         series = register(connection, KINDS[kind], len(numbers), seconds)
         for readings in history(Simulation(KINDS[kind], numbers, SEED), series, end, seconds):
             store_readings(connection, readings)

@@ -1,0 +1,122 @@
+"""Every query of every dashboard, for everybody who has it, on both editions.
+
+It runs as the role by which Grafana reads, over ranges that reach each of the rollups, with "All"
+and with single choices. No answer has anything of another tenant, all have the shape that their
+panels draw, and Sunny, who has data, sees some everywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.macros import UnknownMacroError
+from tests.integration.dashboards.asking import (
+    Answer,
+    Asked,
+    Session,
+    ask,
+    choose,
+    queries_of,
+    view_of,
+)
+from tests.integration.dashboards.shapes import complaints
+from tests.integration.dashboards.worlds import KEYS, LIMIT, TEXT, World, world_of
+
+RANGES = {"1 h": 1, "24 h": 24, "30 d": 30 * 24, "1 year": 365 * 24}
+# Range, and whether "All" is chosen. Sunny looks at everything.
+EVERY = list(itertools.product(RANGES, (True, False)))
+SOME = [("1 h", False), ("24 h", True), ("30 d", False), ("1 year", True)]
+# What may have no rows although Sunny has data, by dashboard and title, and why.
+MAY_BE_EMPTY: dict[tuple[str, str], str] = {}
+# No text of Sunny's is among those of others.
+OF_SUNNY = ("Sunny", "sunny", "pv-inverter-1", "battery-pack-1", "motor-bench-1", "e-motorcycle-1")
+COUNTS: dict[str, int] = {}
+
+
+@pytest.fixture(scope="module", params=["apache", "community"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Everybody's data, on an edition."""
+    with world_of(request, request.param) as made:
+        yield made
+
+
+def boards_of(key: str) -> dict[str, dict[str, Any]]:
+    """The dashboards that somebody has."""
+    if key == "operators":
+        return dict(operator_dashboards())
+    return dict(park_dashboards() if key.startswith("park:") else tenant_dashboards())
+
+
+def leaks(key: str, answer: Answer) -> list[str]:
+    """What is in an answer and is not for who asked."""
+    found = []
+    if key not in ("tenant:shady", "operators"):
+        found += [TEXT] if TEXT in str(answer.rows).lower() else []
+        cells = [cell for row in answer.rows for cell in row]
+        found += [
+            str(cell)
+            for cell in cells
+            if isinstance(cell, (int, float, Decimal)) and not abs(cell) < LIMIT
+        ]
+    if key.startswith("tenant:") and key != "tenant:sunny":
+        found += [text for text in OF_SUNNY if text in str(answer.rows)]
+    return found
+
+
+def wrong(session: Session, key: str, world: World) -> Iterator[str]:
+    """Everything that is wrong with what somebody is shown."""
+    cases = EVERY if key == "tenant:sunny" else SOME
+    for board, (span, everything) in itertools.product(boards_of(key).values(), cases):
+        start = world.end - timedelta(hours=RANGES[span])
+        whole = view_of({"gridPos": {"w": 24}}, start, world.end)
+        where = f"{span}, {'all' if everything else 'single'}"
+        try:
+            chosen, there = choose(session, board, whole, everything=everything)
+        except (psycopg.Error, UnknownMacroError) as error:
+            yield f"{board['uid']}: variables ({where}): {error}"
+            continue
+        yield from (f"{board['uid']}: a variable shows {leak}"
+                    for leak in leaks(key, Answer(["value"], [(str(there),)])))  # fmt: skip
+        for asked in queries_of(board, start, world.end):
+            COUNTS["queries"] = COUNTS.get("queries", 0) + 1
+            try:
+                answer = ask(session, asked.target["rawSql"], asked.view, chosen)
+            except (psycopg.Error, UnknownMacroError) as error:
+                yield f"{asked.name} ({where}): {error}"
+                continue
+            yield from (f"{asked.name} ({where}): {what}" for what in complaints(asked, answer))
+            yield from (f"{asked.name} ({where}) shows {what}" for what in leaks(key, answer))
+            if key == "tenant:sunny" and everything and is_empty(board, asked, answer):
+                yield f"{asked.name} ({where}) is empty: {chosen}"
+
+
+def is_empty(board: dict[str, Any], asked: Asked, answer: Answer) -> bool:
+    """Whether a panel that should have rows has none."""
+    title = asked.name.removeprefix(f"{board['uid']}: ").rpartition(" [")[0]
+    is_panel = asked.kind != "annotation" and (board["uid"], title) not in MAY_BE_EMPTY
+    return is_panel and not any(cell is not None for row in answer.rows for cell in row)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_everybody_sees_the_own_in_every_panel_and_nothing_of_others(
+    world: World, key: str
+) -> None:
+    started = time.monotonic()
+    before = COUNTS.get("queries", 0)
+    with world.session(key) as session:
+        found = list(wrong(session, key, world))
+    panels = sum(1 for board in boards_of(key).values() for _ in queries_of(board, world.end, world.end))
+    print(
+        f"{world.edition}, {key}: {panels} panels and marks, {COUNTS.get('queries', 0) - before} "
+        f"queries in {time.monotonic() - started:.1f} s, {sum(' shows ' in f for f in found)} leaks"
+    )
+    assert found == []
