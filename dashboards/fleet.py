@@ -6,9 +6,19 @@ from grafana_foundation_sdk.builders import common, dashboard, stat, table, time
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.annotations import rejection_bursts
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel, one, several, table_panel, time_panel, with_units
+from dashboards.defaults import (
+    number_panel,
+    one,
+    several,
+    table_panel,
+    time_panel,
+    with_device_links,
+    with_units,
+)
 from dashboards.rolled import rolled
+from dashboards.states import devices_by_state, silent_after
 
 UID = "technopark-fleet"
 # What several queries say, by the word that stands for it there.
@@ -37,6 +47,7 @@ def fleet_overview() -> dashboard.Dashboard:
         "Fleet overview",
         "All devices of the parks: alive or silent, what arrives, what was rejected.",
         [park(), tenant(), lab(), silent_after(), metric()],
+        [rejection_bursts(PHRASES["CHOSEN"])],
         since="now-1h",
     )
     return fill(
@@ -81,17 +92,6 @@ def lab() -> dashboard.QueryVariable:
     )
 
 
-def silent_after() -> dashboard.CustomVariable:
-    """How long a device says nothing before it counts as silent."""
-    choice = "15 minutes"
-    return (
-        dashboard.CustomVariable("silent_after")
-        .label("Silent after")
-        .values(f"5 minutes,{choice},1 hour,1 day")
-        .current(models.VariableOption(selected=True, text=choice, value=choice))
-    )
-
-
 def metric() -> dashboard.QueryVariable:
     """Which metric the last row shows."""
     return one(
@@ -105,37 +105,7 @@ def metric() -> dashboard.QueryVariable:
 
 def device_states() -> stat.Panel:
     """Every device counted once, by how it is doing."""
-    colours = {
-        "Reporting": "green",
-        "Disconnected": "orange",
-        "Silent": "red",
-        "Never heard": "text",
-    }
-    panel = number_panel(
-        "Devices by state",
-        "Every device that is not retired, once. Reporting: heard within “Silent after”. "
-        "Disconnected: heard within it, but its last word was that it is offline. Silent: not "
-        "heard for longer. Never heard: registered, and nothing has come from it yet.",
-        sql("""SELECT count(*) FILTER (WHERE state = 'reporting') AS "Reporting",
-  count(*) FILTER (WHERE state = 'disconnected') AS "Disconnected",
-  count(*) FILTER (WHERE state = 'silent') AS "Silent",
-  count(*) FILTER (WHERE state = 'never') AS "Never heard"
-FROM (
-  SELECT CASE
-    WHEN last_seen IS NULL THEN 'never'
-    WHEN IS_SILENT THEN 'silent'
-    WHEN online IS FALSE THEN 'disconnected'
-    ELSE 'reporting'
-  END AS state
-  FROM devices
-  WHERE stage <> 'retired'
-  AND CHOSEN
-) AS devices"""),
-    ).span(12)
-    for name, colour in colours.items():
-        fixed = {"mode": "fixed", "fixedColor": colour}
-        panel.override_by_name(name, [models.DynamicConfigValue("color", fixed)])
-    return panel
+    return devices_by_state(PHRASES["CHOSEN"])
 
 
 def values_now() -> stat.Panel:
@@ -221,7 +191,7 @@ ORDER BY 1"""),
 
 def silent_devices() -> table.Panel:
     """Whom to call."""
-    return table_panel(
+    panel = table_panel(
         "Devices that went silent",
         "Heard once, and not for longer than “Silent after”; the latest losses first, 100 at most.",
         sql("""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
@@ -234,12 +204,14 @@ WHERE stage <> 'retired'
   AND CHOSEN
 ORDER BY last_seen DESC
 LIMIT 100"""),
-    ).override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])
+    )
+    panel.override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])
+    return with_device_links(panel)
 
 
 def newest_values() -> table.Panel:
     """What came last."""
-    return table_panel(
+    panel = table_panel(
         "Newest values",
         "The newest value of every metric, whatever the chosen time; the latest first, 100 at "
         "most. A boolean is 1 or 0; texts and objects are under State.",
@@ -250,6 +222,7 @@ WHERE CHOSEN
 ORDER BY ts DESC
 LIMIT 100"""),
     )
+    return with_device_links(panel)
 
 
 def metric_by_lab() -> timeseries.Panel:
