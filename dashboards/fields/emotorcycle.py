@@ -1,0 +1,327 @@
+"""E-motorcycle: where a fleet is, how far it comes, and what it takes from its batteries."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import (
+    barchart,
+    bargauge,
+    common,
+    dashboard,
+    geomap,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.models import common as shapes
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards.board import board, fill
+from dashboards.defaults import CHOSEN_SOURCE, Query, number_panel, table_panel
+from dashboards.fields.choice import devices, of
+from dashboards.fields.panels import (
+    BOTH,
+    GREEN,
+    ORANGE,
+    RED,
+    bars_now,
+    day_bars,
+    limits_drawn,
+    lines,
+    newest,
+    steps,
+    switch_timeline,
+    units_of,
+)
+from dashboards.fields.sums import days, hours, increments
+from dashboards.rolled import rolled
+
+UID = "technopark-emotorcycle"
+KEY = "odometer"
+DISTANCE = increments(hours(of(KEY, "odometer")))
+# The last position of each motorcycle in each interval; of a mean nobody was there.
+POSITIONS = f"""(
+  SELECT $__timeGroup(ts, $__interval) AS time, device,
+    last(last, ts) FILTER (WHERE metric = 'latitude') AS latitude,
+    last(last, ts) FILTER (WHERE metric = 'longitude') AS longitude,
+    sum(sum) FILTER (WHERE metric = 'speed') / sum(n) FILTER (WHERE metric = 'speed') AS speed
+  FROM {rolled(of(KEY, "latitude", "longitude", "speed"))} AS r
+  GROUP BY 1, 2
+)"""
+# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, and its
+# seconds. After a gap at most an hour counts.
+RIDES = f"""(
+  SELECT * FROM (
+    SELECT device, time, watts, charging, kilometres - lag(kilometres) OVER moments AS kilometres,
+      least(extract(epoch FROM time - lag(time) OVER moments),
+        greatest(3600, $__interval_ms / 1000.0)) AS seconds
+    FROM (
+      SELECT $__timeGroup(ts, $__interval) AS time, device,
+        sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
+        max(max) FILTER (WHERE metric = 'charging') AS charging,
+        max(max) FILTER (WHERE metric = 'odometer') AS kilometres
+      FROM {rolled(of(KEY, "power", "charging", "odometer"))} AS r
+      GROUP BY 1, 2
+    ) AS means
+    WINDOW moments AS (PARTITION BY device ORDER BY time)
+  ) AS intervals
+  WHERE coalesce(charging, 0) = 0 AND kilometres >= 0
+)"""
+
+
+def emotorcycle() -> dashboard.Dashboard:
+    """The whole dashboard. Its panels fill rows of 24 columns in this order."""
+    made = board(
+        UID,
+        "E-motorcycle",
+        "Electric motorcycles: where they are and were, charge, speed, consumption and distances.",
+        [devices(KEY)],
+    )
+    return fill(
+        made,
+        [
+            use(),
+            track(), charge_now(),
+            "Riding",
+            speed(), power(), charge(),
+            distance_by_day(), consumption_by_day(),
+            "Condition",
+            temperatures(), charging(),
+            fleet(),
+        ],
+    )  # fmt: skip
+
+
+def track() -> geomap.Panel:
+    """Where they went, and where they are."""
+    sql = f"""SELECT time, device AS "Device", latitude AS "Latitude", longitude AS "Longitude",
+  speed AS "Speed"
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY device ORDER BY time DESC) AS place,
+    ceil(count(*) OVER () / 1000.0) AS every
+  FROM {POSITIONS} AS positions
+  WHERE latitude IS NOT NULL AND longitude IS NOT NULL
+) AS positions
+WHERE place % every = 0
+ORDER BY device, time
+LIMIT 1000"""
+    now = f"""SELECT max(ts) AS time, device AS "Device",
+  max(value) FILTER (WHERE metric = 'latitude') AS "Latitude",
+  max(value) FILTER (WHERE metric = 'longitude') AS "Longitude"
+FROM latest
+WHERE {of(KEY, "latitude", "longitude")} AND $__timeFilter(ts)
+GROUP BY device"""
+    panel = (
+        geomap.Panel()
+        .title("Map")
+        .description(
+            "Small points: where the chosen motorcycles were in the chosen time, coloured by speed, 1,000 "
+            "at most in all. Large points: the newest position of each, if it lies in that time."
+        )
+        .datasource(CHOSEN_SOURCE)
+        .with_target(Query(sql, "table"))
+        .with_target(Query(now, "table", "B"))
+        .height(14)
+        .span(16)
+        .unit("none")
+        .interval("5s")
+        .max_data_points(1000)
+        .view(geomap.MapViewConfig().id("fit").all_layers(True).padding(10).zoom(15))
+        .controls(geomap.ControlsOptions().show_zoom(True).show_attribution(True).show_scale(True))
+        .basemap(common.MapLayerOptions().type("default").name("Streets"))
+        .layers([points(), places()])
+    )
+    scheme = {"mode": "continuous-BlYlRd"}
+    panel.override_by_name("Speed", [models.DynamicConfigValue("color", scheme)])
+    return units_of(panel, {"Speed": "velocitykmh", "Latitude": "degree", "Longitude": "degree"})
+
+
+def points() -> common.MapLayerOptions:
+    """The layer of the track."""
+    return layer("Track", "A", {"size": {"fixed": 3}, "color": {"field": "Speed"}, "opacity": 0.7})
+
+
+def places() -> common.MapLayerOptions:
+    """The layer of the newest positions, with the names of the motorcycles."""
+    style = {
+        "size": {"fixed": 9},
+        "color": {"fixed": "dark-blue"},
+        "opacity": 1,
+        "text": {"mode": "field", "field": "Device", "fixed": ""},
+        "textConfig": {"fontSize": 12, "offsetX": 0, "offsetY": -16, "textAlign": "center"},
+    }
+    return layer("Newest positions", "B", style)
+
+
+def layer(name: str, query: str, style: dict[str, object]) -> common.MapLayerOptions:
+    """Round markers at the positions that a query returns."""
+    circle = {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"}
+    place = (
+        common.FrameGeometrySource()
+        .mode(shapes.FrameGeometrySourceMode.COORDS)
+        .latitude("Latitude")
+        .longitude("Longitude")
+    )
+    return (
+        common.MapLayerOptions()
+        .type("markers")
+        .name(name)
+        .config({"showLegend": False, "style": {"symbol": circle, **style}})
+        .location(place)
+        .filter_data({"id": "byRefId", "options": query})
+        .tooltip(True)
+    )
+
+
+def charge_now() -> bargauge.Panel:
+    """Who has to charge."""
+    return (
+        bars_now(
+            "State of charge now",
+            "The newest state of charge of each motorcycle, if it lies in the chosen time. Below 20 % look "
+            "for a socket: some ten kilometres are left.",
+            newest(of(KEY, "state_of_charge")),
+        )
+        .unit("percent")
+        .min(0)
+        .max(100)
+        .height(14)
+        .thresholds(steps(RED, (20, ORANGE), (40, GREEN)))
+    )
+
+
+def use() -> stat.Panel:
+    """How far, and for how much."""
+    panel = number_panel(
+        "Use",
+        "Of the chosen motorcycles in the chosen time. Distance: by how far the odometers rose, in whole "
+        "hours. Consumption: energy out of the batteries less what braking gave back, for each km, in the "
+        "intervals without charging. Over more than two days intervals are hours.",
+        f"""SELECT (SELECT sum(amount) FROM {DISTANCE} AS distance) AS "Distance",
+  (SELECT sum(watts * seconds) / 3600 / nullif(sum(kilometres), 0) FROM {RIDES} AS rides)
+    AS "Consumption\"""",
+    )
+    panel.span(24).max_data_points(1000).decimals(1)
+    return units_of(panel, {"Distance": "lengthkm", "Consumption": "suffix: Wh/km"})
+
+
+def speed() -> timeseries.Panel:
+    """How fast."""
+    return lines(
+        "Speed",
+        "Mean speed of each motorcycle in each interval, stops included: choose an hour to see single "
+        "stops. A flat top is the speed limit or the ride mode.",
+        of(KEY, "speed"),
+    ).span(8).min(0)  # fmt: skip
+
+
+def power() -> timeseries.Panel:
+    """In and out of the batteries."""
+    return lines(
+        "Power",
+        "Mean power of each battery; out of it is positive. Below zero it is charged, or braking gives "
+        "energy back.",
+        of(KEY, "power"),
+    ).span(8)  # fmt: skip
+
+
+def charge() -> timeseries.Panel:
+    """How full."""
+    return lines(
+        "State of charge",
+        "Mean state of charge of each motorcycle. It falls while riding and rises at a charger; one that "
+        "falls while it stands has a load that somebody forgot.",
+        of(KEY, "state_of_charge"),
+    ).span(8).min(0).max(100)  # fmt: skip
+
+
+def distance_by_day() -> barchart.Panel:
+    """How far on each day."""
+    return day_bars(
+        "Distance by day",
+        "By how far the odometer of each motorcycle rose on each day of its park. A new odometer counts "
+        "on from where it begins; the first and the last day may be parts of one.",
+        f"""SELECT day AS time, device AS metric, amount AS value
+FROM {days(DISTANCE)} AS distance
+ORDER BY 1""",
+    ).unit("lengthkm")
+
+
+def consumption_by_day() -> barchart.Panel:
+    """For how much on each day."""
+    energy = f"(SELECT device, time AS ts, watts * seconds / 3600 AS amount FROM {RIDES} AS rides)"
+    ridden = f"(SELECT device, time AS ts, kilometres AS amount FROM {RIDES} AS rides)"
+    return (
+        day_bars(
+            "Consumption by day",
+            "Energy out of each battery less what braking gave back, for each km, on each day of its park "
+            "with more than 1 km; in the intervals without charging. More than usual are hills, load, "
+            "low tyres or dragging brakes.",
+            f"""SELECT day AS time, device AS metric, energy.amount / ridden.amount AS value
+FROM {days(energy)} AS energy
+JOIN {days(ridden)} AS ridden USING (device, day)
+WHERE ridden.amount > 1
+ORDER BY 1""",
+        )
+        .unit("suffix: Wh/km")
+        .max_data_points(1000)
+    )
+
+
+def temperatures() -> timeseries.Panel:
+    """Of motors and batteries."""
+    return limits_drawn(
+        lines(
+            "Temperatures",
+            "Mean temperature of the motor and of the battery of each motorcycle. A battery ages fast above "
+            "45 °C and must rest at 60 °C; a motor may be hotter, ask its maker.",
+            of(KEY, "motor_temperature", "battery_temperature"), BOTH,
+        )
+        .span(16)
+        .thresholds(steps(GREEN, (45, ORANGE), (60, RED)))
+    )  # fmt: skip
+
+
+def charging() -> statetimeline.Panel:
+    """When each was charged."""
+    return switch_timeline(
+        "Charging",
+        "When a charger gave each motorcycle energy, for at least a half of each interval. One that never "
+        "charges at its usual place may have a broken socket.",
+        of(KEY, "charging"), on="Charging", off="Not charging",
+    )  # fmt: skip
+
+
+def fleet() -> table.Panel:
+    """Each motorcycle in a row."""
+    link = {
+        "title": "Device",
+        "url": "/d/technopark-device?var-device=${__value.raw}&${__url_time_range}",
+    }
+    panel = table_panel(
+        "Fleet",
+        "The newest values of the chosen motorcycles, whatever the chosen time, and when each was last "
+        "heard; the emptiest first. A click on a device shows all of it.",
+        f"""SELECT device AS "Device", name AS "Name",
+  max(value) FILTER (WHERE metric = 'state_of_charge') AS "State of charge",
+  max(value) FILTER (WHERE metric = 'odometer') AS "Odometer",
+  max(value) FILTER (WHERE metric = 'speed') AS "Speed",
+  max(value) FILTER (WHERE metric = 'battery_temperature') AS "Battery temperature",
+  last_seen AS "Last seen"
+FROM latest
+JOIN devices USING (device)
+WHERE {of(KEY, "state_of_charge", "odometer", "speed", "battery_temperature")}
+GROUP BY device, name, last_seen
+ORDER BY 3 NULLS LAST
+LIMIT 100""",
+    ).span(24)
+    panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])
+    return units_of(
+        panel,
+        {
+            "State of charge": "percent",
+            "Odometer": "lengthkm",
+            "Speed": "velocitykmh",
+            "Battery temperature": "celsius",
+        },
+    )

@@ -1,0 +1,68 @@
+"""SQL of a second of vibration: its samples, and what frequencies are in it."""
+
+from __future__ import annotations
+
+# How often balls pass a spot of the outer race at each turn of the shaft, n / 2 (1 - d / D), of a bearing
+# 6205 with n = 9 balls of d = 7.94 mm on a pitch circle of D = 39.04 mm. R. B. Randall and J. Antoni,
+# "Rolling element bearing diagnostics: a tutorial", Mechanical Systems and Signal Processing 25, 2011.
+BPFO = 3.585
+MULTIPLES = 4
+# So many samples are transformed at most; a transform of fewer than that tells nothing.
+MOST, FEWEST = 1024, 16
+WAVE = "device = '$device' AND metric = 'vibration'"
+
+# The samples of the newest second in the chosen time: `number` from 0 on, `ts`, `value`. Blocks of samples
+# come some seconds apart, so the newest is looked for in the last minute.
+SAMPLES = f"""bounds AS MATERIALIZED (
+  SELECT least(ts, $__timeTo()::timestamptz) AS ts FROM latest WHERE {WAVE}
+), newest AS MATERIALIZED (
+  SELECT max(ts) AS ts FROM telemetry
+  WHERE {WAVE} AND $__timeFilter(ts)
+    AND ts > (SELECT ts FROM bounds) - INTERVAL '1 minute' AND ts <= (SELECT ts FROM bounds)
+), second AS MATERIALIZED (
+  SELECT ts, value FROM telemetry
+  WHERE {WAVE} AND $__timeFilter(ts)
+    AND ts > (SELECT ts FROM newest) - INTERVAL '1 second' AND ts <= (SELECT ts FROM newest)
+  ORDER BY ts DESC
+  LIMIT {MOST}
+), samples AS MATERIALIZED (
+  SELECT row_number() OVER (ORDER BY ts) - 1 AS number, ts, value FROM second
+)"""
+
+WAVEFORM = f"""WITH {SAMPLES}
+SELECT 1000 * extract(epoch FROM ts - max(ts) OVER ())::double precision AS "Time",
+  value AS "Acceleration"
+FROM samples
+ORDER BY 1"""
+
+# The window falls to 0 at both ends, so that a wave that the second cuts off does not smear over all
+# frequencies. An amplitude is that of a sine: twice the transform over the sum of the window.
+SPECTRUM = f"""WITH {SAMPLES}, whole AS MATERIALIZED (
+  SELECT count(*) AS n, avg(value) AS mean,
+    (count(*) - 1) / extract(epoch FROM max(ts) - min(ts))::double precision AS rate
+  FROM samples
+  HAVING count(*) >= {FEWEST} AND max(ts) > min(ts)
+), windowed AS MATERIALIZED (
+  SELECT number, (value - mean) * (0.5 - 0.5 * cos(2 * pi() * number / n)) AS value
+  FROM samples, whole
+), waves AS MATERIALIZED (
+  SELECT array_agg(cos(2 * pi() * number / n) ORDER BY number) AS cosines,
+    array_agg(sin(2 * pi() * number / n) ORDER BY number) AS sines
+  FROM samples, whole
+), bins AS MATERIALIZED (
+  SELECT bin, 4.0 / n * sqrt(
+      power(sum(value * cosines[(bin * number) % n + 1]), 2)
+      + power(sum(value * sines[(bin * number) % n + 1]), 2)
+    ) AS amplitude, bin * rate / n AS frequency, rate / n AS width
+  FROM whole, waves, generate_series(1, n / 2) AS bin, windowed
+  GROUP BY bin, n, rate
+), shaft AS MATERIALIZED (
+  SELECT value / 60 AS turns FROM latest WHERE device = '$device' AND metric = 'speed'
+)
+SELECT frequency AS "Frequency", amplitude AS "Amplitude",
+  CASE WHEN EXISTS (
+    SELECT FROM shaft, generate_series(1, {MULTIPLES}) AS multiple
+    WHERE abs(frequency - multiple * {BPFO} * turns) <= width
+  ) THEN amplitude ELSE 0 END AS "Outer race (BPFO)"
+FROM bins
+ORDER BY 1"""
