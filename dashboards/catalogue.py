@@ -11,6 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.compare import compare_devices
 from dashboards.device import device_board
+from dashboards.fields import FIELDS
 from dashboards.fleet import fleet_overview
 from dashboards.home import tenant_home
 from dashboards.wall import wall
@@ -23,6 +24,7 @@ FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
     device_board,
     compare_devices,
     wall,
+    *FIELDS,
 )
 # Their queries know the views that parks have too: docs/dashboards.md.
 FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
@@ -30,12 +32,14 @@ FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
     device_board,
     compare_devices,
     wall,
+    *FIELDS,
 )
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
 FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
     tenant_home,
     device_board,
     compare_devices,
+    *FIELDS,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,12 +47,14 @@ class Asked:
         kind: of the panel; or `variable`, `annotation`.
         target: the query as it is stored.
         view: what is looked at.
+        repeated: the values of the variable for which the panel is repeated.
     """
 
     name: str
     kind: str
     target: Json
     view: View
+    repeated: Mapping[str, Value] = field(default_factory=dict)
 
 
 def ask(session: Session, query: str, view: View, chosen: Mapping[str, Value]) -> Answer:
@@ -112,12 +114,27 @@ def view_of(panel: Json, start: datetime, end: datetime) -> View:
     return View.of(start, end, int(points), minimum)
 
 
-def queries_of(board: Json, start: datetime, end: datetime) -> Iterator[Asked]:
-    """Every query of a dashboard, but for those of its variables."""
+def queries_of(
+    board: Json, start: datetime, end: datetime, there: Mapping[str, list[str]]
+) -> Iterator[Asked]:
+    """Every query of a dashboard, but for those of its variables.
+
+    Args:
+        board: the dashboard.
+        start: of what is looked at.
+        end: of what is looked at.
+        there: what each variable lets choose; a repeated panel is asked for the first of it.
+    """
     whole = View.of(start, end, 24 * COLUMN)
     for mark in board.get("annotations", {}).get("list", []):
         yield Asked(f"{board['uid']}: mark {mark['name']}", "annotation", mark["target"], whole)
     for panel in panels_of(board):
         for target in panel.get("targets", []):
             name = f"{board['uid']}: {panel['title']} [{target['refId']}]"
-            yield Asked(name, panel["type"], target, view_of(panel, start, end))
+            yield Asked(name, panel["type"], target, view_of(panel, start, end), first(panel, there))
+
+
+def first(panel: Json, there: Mapping[str, list[str]]) -> dict[str, Value]:
+    """The value for which a panel is repeated first."""
+    name = panel.get("repeat")
+    return {name: there[name][:1]} if name and there[name] else {}

@@ -52,6 +52,20 @@ type Of<Type, Options, Custom = Record<string, never>> = Omit<
   fieldConfig?: Fields<Custom>
   targets?: Query[]
 }
+// As Grafana 10 had it, and its SDK writes it. Later ones make theirs of it when they load a panel
+// that names no version. Source: Grafana, public/app/plugins/panel/xychart/migrations.ts.
+interface OldXyChart extends Pick<xychart.Options, 'legend' | 'tooltip'> {
+  seriesMapping: 'auto' | 'manual'
+  dims?: { frame: number; x?: string; exclude?: string[] }
+  series: {
+    x: string
+    y: string
+    show?: 'points' | 'lines' | 'points+lines'
+    pointColor?: { field?: string; fixed?: string }
+    pointSize?: { field?: string; fixed?: number; min: number; max: number }
+    label?: 'auto'
+  }[]
+}
 type Panel =
   | Of<'barchart', barchart.Options, barchart.FieldConfig>
   | Of<'bargauge', bargauge.Options>
@@ -67,7 +81,7 @@ type Panel =
   | Of<'text', text.Options>
   | Of<'timeseries', timeseries.Options, timeseries.FieldConfig>
   | Of<'trend', trend.Options, trend.FieldConfig>
-  | Of<'xychart', xychart.Options, xychart.FieldConfig>
+  | Of<'xychart', OldXyChart, xychart.FieldConfig & { label?: 'auto' }>
 type Row = Omit<Plain<core.RowPanel>, 'panels'> & { panels: Panel[] }
 // What Grafana's SDK writes of its own accord, and Grafana 13 has no more or does not name.
 type Variable = Plain<core.VariableModel> & {

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.catalogue import operator_dashboards, panels_of, park_dashboards, tenant_dashboards
 from dashboards.macros import UnknownMacroError
 from tests.integration.dashboards.asking import (
     Answer,
@@ -29,14 +29,22 @@ from tests.integration.dashboards.asking import (
     view_of,
 )
 from tests.integration.dashboards.shapes import complaints
-from tests.integration.dashboards.worlds import KEYS, LIMIT, TEXT, World, world_of
+from tests.integration.dashboards.worlds import LIMIT, TEXT, World, world_of
 
 RANGES = {"1 h": 1, "24 h": 24, "30 d": 30 * 24, "1 year": 365 * 24}
-# Range, and whether "All" is chosen. Sunny looks at everything.
-EVERY = list(itertools.product(RANGES, (True, False)))
-SOME = [("1 h", False), ("24 h", True), ("30 d", False), ("1 year", True)]
+# Range, and whether "All" is chosen; on the Community edition, which is slow here, the second half.
+CASES = {
+    "tenant:sunny": [("1 h", True), ("30 d", False), ("24 h", True), ("1 year", False)],
+    "tenant:shady": [("1 h", False), ("30 d", True)],
+    "tenant:odd": [("1 year", True), ("24 h", False)],
+    "tenant:empty": [("1 h", True), ("1 year", False)],
+    "park:cimahi": [("24 h", False), ("30 d", True)],
+    "operators": [("1 year", False), ("24 h", True)],
+}
 # What may have no rows although Sunny has data, by dashboard and title, and why.
-MAY_BE_EMPTY: dict[tuple[str, str], str] = {}
+MAY_BE_EMPTY: dict[tuple[str, str], str] = {
+    ("technopark-emotorcycle", "Consumption by day"): "in an hour without a ride there is none",
+}
 # No text of Sunny's is among those of others.
 OF_SUNNY = ("Sunny", "sunny", "pv-inverter-1", "battery-pack-1", "motor-bench-1", "e-motorcycle-1")
 COUNTS: dict[str, int] = {}
@@ -59,8 +67,9 @@ def boards_of(key: str) -> dict[str, dict[str, Any]]:
 def leaks(key: str, answer: Answer) -> list[str]:
     """What is in an answer and is not for who asked."""
     found = []
+    text = str(answer.rows)
     if key not in ("tenant:shady", "operators"):
-        found += [TEXT] if TEXT in str(answer.rows).lower() else []
+        found += [TEXT] if TEXT in text else []
         cells = [cell for row in answer.rows for cell in row]
         found += [
             str(cell)
@@ -68,13 +77,15 @@ def leaks(key: str, answer: Answer) -> list[str]:
             if isinstance(cell, (int, float, Decimal)) and not abs(cell) < LIMIT
         ]
     if key.startswith("tenant:") and key != "tenant:sunny":
-        found += [text for text in OF_SUNNY if text in str(answer.rows)]
+        found += [name for name in OF_SUNNY if name in text]
     return found
 
 
 def wrong(session: Session, key: str, world: World) -> Iterator[str]:
     """Everything that is wrong with what somebody is shown."""
-    cases = EVERY if key == "tenant:sunny" else SOME
+    cases = CASES[key]
+    if world.edition == "community":
+        cases = cases[len(cases) // 2 :]
     for board, (span, everything) in itertools.product(boards_of(key).values(), cases):
         start = world.end - timedelta(hours=RANGES[span])
         whole = view_of({"gridPos": {"w": 24}}, start, world.end)
@@ -86,10 +97,10 @@ def wrong(session: Session, key: str, world: World) -> Iterator[str]:
             continue
         yield from (f"{board['uid']}: a variable shows {leak}"
                     for leak in leaks(key, Answer(["value"], [(str(there),)])))  # fmt: skip
-        for asked in queries_of(board, start, world.end):
+        for asked in queries_of(board, start, world.end, there):
             COUNTS["queries"] = COUNTS.get("queries", 0) + 1
             try:
-                answer = ask(session, asked.target["rawSql"], asked.view, chosen)
+                answer = ask(session, asked.target["rawSql"], asked.view, {**chosen, **asked.repeated})
             except (psycopg.Error, UnknownMacroError) as error:
                 yield f"{asked.name} ({where}): {error}"
                 continue
@@ -106,7 +117,7 @@ def is_empty(board: dict[str, Any], asked: Asked, answer: Answer) -> bool:
     return is_panel and not any(cell is not None for row in answer.rows for cell in row)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", CASES)
 def test_everybody_sees_the_own_in_every_panel_and_nothing_of_others(
     world: World, key: str
 ) -> None:
@@ -114,9 +125,9 @@ def test_everybody_sees_the_own_in_every_panel_and_nothing_of_others(
     before = COUNTS.get("queries", 0)
     with world.session(key) as session:
         found = list(wrong(session, key, world))
-    panels = sum(1 for board in boards_of(key).values() for _ in queries_of(board, world.end, world.end))
+    panels = sum(len(panels_of(board)) for board in boards_of(key).values())
     print(
-        f"{world.edition}, {key}: {panels} panels and marks, {COUNTS.get('queries', 0) - before} "
+        f"{world.edition}, {key}: {panels} panels, {COUNTS.get('queries', 0) - before} "
         f"queries in {time.monotonic() - started:.1f} s, {sum(' shows ' in f for f in found)} leaks"
     )
-    assert found == []
+    assert not found, "\n".join(found)

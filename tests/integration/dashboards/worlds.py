@@ -28,7 +28,6 @@ Session = psycopg.Connection[Any]
 # What is Shady's, and nobody's else.
 TEXT, NUMBER, LIMIT = "qqx", 1e17, 1e13
 ODD_NAME = "O'Hara \"Zoë\" 🚀 \u202eمرحبا\u202c $1 %s \\ ${park}"
-KEYS = ["tenant:sunny", "tenant:shady", "tenant:odd", "tenant:empty", "park:cimahi", "operators"]
 
 OTHERS = """
 INSERT INTO parks (id, name, time_zone, latitude, longitude)
@@ -55,15 +54,18 @@ INSERT INTO series (device_id, metric, kind, unit)
     WHERE d.tenant_id IN ('shady', 'odd') AND d.id <> 'odd-3';
 INSERT INTO series (device_id, metric, kind) VALUES
     ('odd-2', 'a.B-c', 'number'), ('odd-2', 'Mode', 'text'), ('qqx-plain', 'qqx', 'number'),
-    ('qqx-plain', 'qqx-mode', 'text'), ('pv-inverter-1', 'firmware', 'text'),
-    ('battery-pack-1', 'mode', 'text');
+    ('qqx-plain', 'qqx-mode', 'text');
+INSERT INTO series (device_id, metric, kind)
+    SELECT id, 'mode', 'text' FROM devices WHERE tenant_id = 'sunny' ON CONFLICT DO NOTHING;
 """
 # Of every device what has happened to it, the same for Sunny as for the others.
 EVENTS = """
 UPDATE device_owners SET during = tstzrange(%(end)s::timestamptz - INTERVAL '400 days', NULL);
 INSERT INTO readings
     SELECT s.id, %(end)s::timestamptz - n * INTERVAL '20 minutes' - INTERVAL '7 seconds',
-           CASE WHEN d.tenant_id = 'shady' THEN %(number)s ELSE n END
+           -- Of a direction a sector is counted, by a whole number.
+           CASE WHEN d.tenant_id = 'shady' AND s.metric <> 'wind_direction' THEN %(number)s
+                ELSE n END
     FROM series s JOIN devices d ON d.id = s.device_id, generate_series(0, 144) n
     WHERE s.kind = 'number' AND d.tenant_id IN ('shady', 'odd');
 INSERT INTO states

@@ -21,7 +21,18 @@ Json = dict[str, Any]
 ALL = catalogue.every_dashboard()
 BOARDS = pytest.mark.parametrize("board", ALL.values(), ids=ALL)
 # Links and bookmarks hold them: none ever changes or goes.
-UIDS = {"technopark-fleet"}
+UIDS = {
+    "technopark-air",
+    "technopark-battery",
+    "technopark-compare",
+    "technopark-device",
+    "technopark-emotorcycle",
+    "technopark-fleet",
+    "technopark-home",
+    "technopark-motor",
+    "technopark-solar",
+    "technopark-wall",
+}
 PROVISIONING = rendering.FOLDER.parent
 # Kinds of panels that show no numbers.
 WITHOUT_UNIT = {"text"}
@@ -78,6 +89,10 @@ def test_grafanas_own_types_read_the_dashboard_back_unchanged(board: Json) -> No
     # They know no annotation by SQL: Grafana's published types do, which another test asks.
     for here, there in zip(annotations(board), annotations(again), strict=True):
         there["target"] = here["target"]
+    for here, there in zip(board["panels"], again["panels"], strict=True):
+        # They fill in the defaults of a plug-in's fields, where a panel has set none.
+        if "custom" not in here.get("fieldConfig", {}).get("defaults", {"custom": None}):
+            there["fieldConfig"]["defaults"].pop("custom", None)
     assert again == board
 
 
