@@ -159,18 +159,18 @@ def world_of(request: pytest.FixtureRequest, edition: str) -> Iterator[World]:
     if edition == "apache":
         server, template = map(request.getfixturevalue, ("server", "template"))
         with cloned(server, template) as url, psycopg.connect(url, autocommit=True) as opened:
-            yield made(World(opened, url, edition, end))
+            yield made(World(opened, url, edition, end), slower=5)
         return
     url = request.getfixturevalue("community_server")
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as opened:
         editions.empty(opened)
-        yield made(World(opened, url, edition, end))
+        yield made(World(opened, url, edition, end), slower=30)
         editions.empty(opened)
 
 
-def made(world: World) -> World:
-    """The world with everything in it."""
-    simulated.fill(world.connection, world.end, slower=5 if world.edition == "apache" else 30)
+def made(world: World, slower: int) -> World:
+    """The world with everything in it; its devices send so many times more seldom."""
+    simulated.fill(world.connection, world.end, slower)
     parameters = {"odd": ODD_NAME, "end": world.end, "number": NUMBER}
     # One by one: a script takes no parameters.
     for statement in (OTHERS + EVENTS).split(";\n"):

@@ -25,7 +25,7 @@ def test_the_operators_grafana_reads_by_their_role_and_has_their_dashboards(
     assert set(files) == {
         "datasources/technopark.yaml",
         "dashboards/technopark.yaml",
-        "dashboards/technopark-fleet.json",
+        *(f"dashboards/{uid}.json" for uid in operator_dashboards()),
     }
     (source,) = yaml.safe_load(files["datasources/technopark.yaml"])["datasources"]
     assert (source["user"], source["url"]) == ("technopark_grafana", "db:5432")
