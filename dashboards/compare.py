@@ -140,6 +140,8 @@ ORDER BY class""",
         .x_tick_label_spacing(100)
         .show_value(shapes.VisibilityMode.NEVER)
         .bar_width(1)
+        .line_width(1)
+        .fill_opacity(80)
     )
 
 
