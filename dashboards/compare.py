@@ -22,11 +22,11 @@ from dashboards.rolled import rolled
 
 UID = "technopark-compare"
 # So many lines can be told apart, and "All" may be thousands.
-CHOSEN = """metric = '$metric' AND device IN (
+CHOSEN = """metric = '$metric' AND device = ANY(ARRAY(
     SELECT device FROM latest
     WHERE metric = '$metric' AND ('*' IN ($device) OR device IN ($device))
     ORDER BY device LIMIT 20
-  )"""
+  ))"""
 # The mean of each device at each point in time.
 POINTS = f"""SELECT $__timeGroupAlias(ts, $__interval), device, min(unit) AS unit,
     sum(sum) / sum(n) AS mean
@@ -140,6 +140,8 @@ ORDER BY class""",
         .x_tick_label_spacing(100)
         .show_value(shapes.VisibilityMode.NEVER)
         .bar_width(1)
+        .line_width(1)
+        .fill_opacity(80)
     )
 
 

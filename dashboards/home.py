@@ -49,8 +49,9 @@ def tenant_home() -> dashboard.Dashboard:
         [
             devices_by_state(ALL), values_now(), rejected(),
             devices(), begin(),
-            rejections_by_reason(), least_complete(),
-            newest_values(), owners(),
+            arriving(), rejections_by_reason(),
+            newest_values(), least_complete(),
+            owners(),
         ],
     )  # fmt: skip
 
@@ -83,6 +84,29 @@ WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()""",
         .span(6)
         .unit("suffix:/s")
         .decimals(1)
+    )
+
+
+def arriving() -> timeseries.Panel:
+    """How much arrived."""
+    return (
+        time_panel(
+            "Values arriving",
+            "Numbers and booleans for each second, by the time of the reading, in the last hour of "
+            "the chosen time. A step down is a device that went away.",
+            """SELECT $__timeGroupAlias(ts, $__interval, 0),
+  count(*) * 1000.0 / $__interval_ms AS "Values per second"
+FROM telemetry
+WHERE $__timeFilter(ts)
+  AND ts > $__timeTo()::timestamptz - INTERVAL '1 hour'
+GROUP BY 1
+ORDER BY 1""",
+        )
+        .unit("suffix:/s")
+        .min(0)
+        .max_data_points(60)
+        .time_from("1h")
+        .legend(common.VizLegendOptions().show_legend(False))
     )
 
 
@@ -163,15 +187,17 @@ def least_complete() -> table.Panel:
         table_panel(
             "Least complete metrics",
             "Of the last 24 whole hours, how many of the values came that the model expects, by "
-            "its interval; the ten worst. Metrics without an expected interval are not here.",
+            "its interval; the ten worst, among the 100 devices that were heard the longest "
+            "ago. Metrics without an expected interval are not here.",
             """SELECT device AS "Device", metric AS "Metric", stored AS "Came",
   expected AS "Expected", percent AS "Complete"
 FROM completeness
+WHERE device = ANY(ARRAY(
+  SELECT device FROM devices WHERE stage <> 'retired' ORDER BY last_seen LIMIT 100
+))
 ORDER BY percent, device, metric
 LIMIT 10""",
-        )
-        .height(8)
-        .override_by_name(
+        ).override_by_name(
             "Complete",
             [
                 models.DynamicConfigValue("unit", "percent"),
@@ -202,15 +228,20 @@ LIMIT 100""",
 
 def owners() -> table.Panel:
     """Whose devices the tenant sees: its own, and those of who shares with it."""
-    return table_panel(
-        "Who shares with me",
-        "Whose devices are seen here: one's own tenant and, a row each, those that show some of "
-        "theirs by an agreement. How many there are, how many report, and when one was heard last.",
-        f"""SELECT tenant AS "Owner", count(*) AS "Devices",
+    return (
+        table_panel(
+            "Who shares with me",
+            "Whose devices are seen here: one's own tenant and, a row each, those that show some "
+            "of theirs by an agreement. How many there are, how many report, when one was heard "
+            "last.",
+            f"""SELECT tenant AS "Owner", count(*) AS "Devices",
   count(*) FILTER (WHERE {STATE} = 'reporting') AS "Reporting", max(last_seen) AS "Last heard"
 FROM devices
 WHERE stage <> 'retired'
 GROUP BY tenant
 ORDER BY 2 DESC
 LIMIT 100""",
+        )
+        .span(24)
+        .height(6)
     )

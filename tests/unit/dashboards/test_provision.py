@@ -6,6 +6,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
+from dashboards.catalogue import operator_dashboards
 
 
 def provisioned(folder: Path, line: str) -> dict[str, str]:
