@@ -9,16 +9,17 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.fields import FIELDS
 from dashboards.fleet import fleet_overview
 
 Json = dict[str, Any]
 
 # Each is built by a function; its uid is in what it builds.
-FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview, *FIELDS)
 # Their queries know the views that parks have too: docs/dashboards.md.
-FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (fleet_overview, *FIELDS)
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
-FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
+FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = FIELDS
 
 
 def operator_dashboards() -> Mapping[str, Json]:

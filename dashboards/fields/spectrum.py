@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-# How often balls pass a spot of the outer race at each turn of the shaft, n / 2 (1 - d / D), of a bearing
-# 6205 with n = 9 balls of d = 7.94 mm on a pitch circle of D = 39.04 mm. R. B. Randall and J. Antoni,
-# "Rolling element bearing diagnostics: a tutorial", Mechanical Systems and Signal Processing 25, 2011.
+# How often balls pass a spot of the outer race at each turn of the shaft, n / 2 (1 - d / D), of a
+# bearing 6205 with n = 9 balls of d = 7.94 mm on a pitch circle of D = 39.04 mm. R. B. Randall and
+# J. Antoni, "Rolling element bearing diagnostics: a tutorial", Mechanical Systems and Signal
+# Processing 25, 2011.
 BPFO = 3.585
 MULTIPLES = 4
 # So many samples are transformed at most; a transform of fewer than that tells nothing.
 MOST, FEWEST = 1024, 16
 WAVE = "device = '$device' AND metric = 'vibration'"
 
-# The samples of the newest second in the chosen time: `number` from 0 on, `ts`, `value`. Blocks of samples
-# come some seconds apart, so the newest is looked for in the last minute.
+# The samples of the newest second in the chosen time: `number` from 0 on, `ts`, `value`. Blocks of
+# samples come some seconds apart, so the newest is looked for in the last minute.
 SAMPLES = f"""bounds AS MATERIALIZED (
   SELECT least(ts, $__timeTo()::timestamptz) AS ts FROM latest WHERE {WAVE}
 ), newest AS MATERIALIZED (
@@ -35,12 +36,12 @@ SELECT 1000 * extract(epoch FROM ts - max(ts) OVER ())::double precision AS "Tim
 FROM samples
 ORDER BY 1"""
 
-# The window falls to 0 at both ends, so that a wave that the second cuts off does not smear over all
-# frequencies. Zeros follow up to 1,024 samples, which are transformed in two steps of 32: a sum for each
-# remainder of the samples' numbers by 32, then a sum of these for each frequency (J. W. Cooley and J. W.
-# Tukey, "An algorithm for the machine calculation of complex Fourier series", Mathematics of Computation
-# 19, 1965). All at once it would be ten times as many products. An amplitude is that of a sine: twice
-# the transform over the sum of the window, which is n / 2.
+# The window falls to 0 at both ends, so that a wave that the second cuts off does not smear over
+# all frequencies. Zeros follow up to 1,024 samples, which are transformed in two steps of 32: a sum
+# for each remainder of the samples' numbers by 32, then a sum of these for each frequency (J. W.
+# Cooley and J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series",
+# Mathematics of Computation 19, 1965). All at once it would be ten times as many products. An
+# amplitude is that of a sine: twice the transform over the sum of the window, which is n / 2.
 SPECTRUM = f"""WITH {SAMPLES}, whole AS MATERIALIZED (
   SELECT count(*) AS n, avg(value) AS mean,
     (count(*) - 1) / extract(epoch FROM max(ts) - min(ts))::double precision AS rate
@@ -55,7 +56,8 @@ SPECTRUM = f"""WITH {SAMPLES}, whole AS MATERIALIZED (
   FROM windowed, generate_series(0, 31) AS turn
   GROUP BY 1, 2
 ), bins AS MATERIALIZED (
-  SELECT bin, sum(re * cos(angle) + im * sin(angle)) AS re, sum(im * cos(angle) - re * sin(angle)) AS im
+  SELECT bin, sum(re * cos(angle) + im * sin(angle)) AS re,
+    sum(im * cos(angle) - re * sin(angle)) AS im
   FROM generate_series(1, {MOST // 2}) AS bin
   JOIN parts ON turn = bin % 32
   CROSS JOIN LATERAL (SELECT 2 * pi() * part * bin / {MOST} AS angle) AS angles

@@ -26,6 +26,11 @@ def test_the_operators_grafana_reads_by_their_role_and_has_their_dashboards(
         "datasources/technopark.yaml",
         "dashboards/technopark.yaml",
         "dashboards/technopark-fleet.json",
+        "dashboards/technopark-solar.json",
+        "dashboards/technopark-battery.json",
+        "dashboards/technopark-motor.json",
+        "dashboards/technopark-air.json",
+        "dashboards/technopark-emotorcycle.json",
     }
     (source,) = yaml.safe_load(files["datasources/technopark.yaml"])["datasources"]
     assert (source["user"], source["url"]) == ("technopark_grafana", "db:5432")
