@@ -21,25 +21,24 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
+from dashboards.fields.sums import SECONDS
 from dashboards.rolled import rolled
 
 UID = "technopark-battery"
 # Motorcycles have a state of charge too, but count a current out of the battery as positive.
 KEY = "state_of_health"
-# In an interval of a pack: the mean power, W; the charge at its end, %; and its seconds. After a
-# gap at most an hour counts.
+# In an interval of a pack: the mean power in W, by how much the charge rose in %, and its seconds.
 INTERVALS = f"""(
   SELECT device, watts, percent - lag(percent) OVER moments AS percent,
-    least(extract(epoch FROM time - lag(time) OVER moments),
-      greatest(3600, $__interval_ms / 1000.0)) AS seconds
+    {SECONDS} AS seconds
   FROM (
-    SELECT $__timeGroup(ts, $__interval) AS time, device,
+    SELECT $__timeGroup(ts, $__interval) AS ts, device,
       sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
       last(last, ts) FILTER (WHERE metric = 'state_of_charge') AS percent
     FROM {rolled(of(KEY, "power", "state_of_charge"))} AS r
     GROUP BY 1, 2
   ) AS means
-  WINDOW moments AS (PARTITION BY device ORDER BY time)
+  WINDOW moments AS (PARTITION BY device ORDER BY ts)
 )"""
 
 

@@ -34,7 +34,7 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
-from dashboards.fields.sums import ZONES, days, hours, increments
+from dashboards.fields.sums import SECONDS, ZONES, days, hours, increments
 from dashboards.rolled import rolled
 
 UID = "technopark-emotorcycle"
@@ -49,13 +49,11 @@ POSITIONS = f"""(
   FROM {rolled(of(KEY, "latitude", "longitude", "speed"))} AS r
   GROUP BY 1, 2
 )"""
-# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, and its
-# seconds. After a gap at most an hour counts.
+# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, its seconds.
 RIDES = f"""(
   SELECT * FROM (
     SELECT device, ts, watts, charging, kilometres - lag(kilometres) OVER moments AS kilometres,
-      least(extract(epoch FROM ts - lag(ts) OVER moments),
-        greatest(3600, $__interval_ms / 1000.0)) AS seconds
+      {SECONDS} AS seconds
     FROM (
       SELECT $__timeGroup(ts, $__interval) AS ts, device,
         sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
