@@ -19,6 +19,7 @@ from dashboards.fields.panels import (
     bars,
     bars_now,
     day_bars,
+    devices_linked,
     limits_drawn,
     lines,
     newest,
@@ -26,13 +27,13 @@ from dashboards.fields.panels import (
     units_of,
     zones_drawn,
 )
-from dashboards.fields.sums import days, hours, increments
+from dashboards.fields.sums import ZONES, days, hours, increments
 from dashboards.rolled import rolled
 
 UID = "technopark-air"
 KEY = "pm2_5"
-# Of Indonesia's air pollution index ISPU: the means of 24 hours, in µg/m³, at which it is 50, 100, 200,
-# 300 and 500. Peraturan Menteri LHK P.14/2020, Lampiran I. Between two it is a straight line.
+# Of Indonesia's air pollution index ISPU: the means of 24 hours, in µg/m³, at which it is 50, 100,
+# 200, 300 and 500. Peraturan Menteri LHK P.14/2020, Lampiran I. Between two it is a straight line.
 INDEX = (50, 100, 200, 300, 500)
 PM2_5 = (15.5, 55.4, 150.4, 250.4, 500)
 PM10 = (50, 150, 350, 420, 500)
@@ -78,9 +79,9 @@ def fine_now() -> bargauge.Panel:
     return (
         bars_now(
             "PM2.5 now",
-            "The newest concentration of fine particles at each station, if it lies in the chosen time, in "
-            "the colours of the index ISPU. The index itself is of 24 hours: one bad hour is not yet a bad "
-            "day.",
+            "The newest concentration of fine particles at each station, if it lies in the chosen "
+            "time, in the colours of the index ISPU. The index itself is of 24 hours: one bad hour "
+            "is not yet a bad day.",
             newest(of(KEY, "pm2_5")),
         )
         .unit("conμgm3")
@@ -95,8 +96,9 @@ def coarse_now() -> bargauge.Panel:
     return (
         bars_now(
             "PM10 now",
-            "The newest concentration of particles below 10 µm at each station, if it lies in the chosen "
-            "time, in the colours of the index ISPU. Far more PM10 than PM2.5 is dust of roads or soil.",
+            "The newest concentration of particles below 10 µm at each station, if it lies in the "
+            "chosen time, in the colours of the index ISPU. Far more PM10 than PM2.5 is dust of "
+            "roads or soil.",
             newest(of(KEY, "pm10")),
         )
         .unit("conμgm3")
@@ -110,9 +112,10 @@ def index() -> table.Panel:
     """How good the air of a day is."""
     panel = table_panel(
         "Index of the last 24 hours",
-        "Means of the 24 whole hours before the chosen time ends, and Indonesia's index ISPU of the worse "
-        "of both (Peraturan Menteri LHK P.14/2020): to 50 good, 100 moderate, 200 unhealthy, 300 very "
-        "unhealthy, above hazardous. WHO recommends at most 15 and 45 µg/m³ (2021).",
+        "Means of the 24 whole hours before the chosen time ends, and Indonesia's index ISPU of "
+        "the worse of both (Peraturan Menteri LHK P.14/2020): to 50 good, 100 moderate, 200 "
+        "unhealthy, 300 very unhealthy, above hazardous. WHO recommends at most 15 and 45 µg/m³ "
+        "(2021).",
         f"""SELECT device AS "Device", max(mean) FILTER (WHERE metric = 'pm2_5') AS "PM2.5",
   max(mean) FILTER (WHERE metric = 'pm10') AS "PM10",
   round(max(first + (least(mean, high) - low) * (last - first) / (high - low))) AS "ISPU"
@@ -133,13 +136,10 @@ LIMIT 100""",
     )
     panel.height(8).span(8).decimals(0)
     units_of(panel, {"PM2.5": "conμgm3", "PM10": "conμgm3"})
-    bands = steps(COLOURS[0], *((limit + 1, c) for limit, c in zip(INDEX, COLOURS[1:], strict=False)))
-    link = {
-        "title": "Device",
-        "url": "/d/technopark-device?var-device=${__value.raw}&${__url_time_range}",
-    }
-    panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])
-    return panel.override_by_name(
+    bands = steps(
+        COLOURS[0], *((limit + 1, c) for limit, c in zip(INDEX, COLOURS[1:], strict=False))
+    )
+    return devices_linked(panel).override_by_name(
         "ISPU",
         [
             models.DynamicConfigValue("thresholds", bands.build().to_json()),
@@ -155,9 +155,10 @@ def fine() -> timeseries.Panel:
     return zones_drawn(
         lines(
             "PM2.5",
-            "Mean concentration of fine particles at each station, before the bands of the index ISPU: good, "
-            "moderate from 15.5, unhealthy from 55.4, very unhealthy from 150.4, hazardous from 250.4 µg/m³. "
-            "Peaks at rush hours are traffic; still nights keep them low over the ground.",
+            "Mean concentration of fine particles at each station, before the bands of the index "
+            "ISPU: good, moderate from 15.5, unhealthy from 55.4, very unhealthy from 150.4, "
+            "hazardous from 250.4 µg/m³. Peaks at rush hours are traffic; still nights keep them "
+            "low over the ground.",
             of(KEY, "pm2_5"),
         )
         .min(0)
@@ -170,9 +171,9 @@ def coarse() -> timeseries.Panel:
     return zones_drawn(
         lines(
             "PM10",
-            "Mean concentration of particles below 10 µm at each station, before the bands of the index "
-            "ISPU: good, moderate from 50, unhealthy from 150, very unhealthy from 350, hazardous from 420 "
-            "µg/m³. Rain washes them out.",
+            "Mean concentration of particles below 10 µm at each station, before the bands of the "
+            "index ISPU: good, moderate from 50, unhealthy from 150, very unhealthy from 350, "
+            "hazardous from 420 µg/m³. Rain washes them out.",
             of(KEY, "pm10"),
         )
         .min(0)
@@ -182,20 +183,14 @@ def coarse() -> timeseries.Panel:
 
 def fine_by_day() -> barchart.Panel:
     """Whether a day was healthy."""
-    fine = hours(of(KEY, "pm2_5"))
-    sums = days(f"(SELECT device, ts, sum AS amount FROM {fine} AS r)")
-    counts = days(f"(SELECT device, ts, n AS amount FROM {fine} AS r)")
-    return (
-        day_bars(
-            "PM2.5 by day",
-            "Mean of fine particles on each day of the park, from whole hours. WHO recommends at most 15 "
-            "µg/m³ on all but three or four days a year (2021); the index calls it good to 15.5.",
-            f"""SELECT day AS time, device AS metric, sums.amount / counts.amount AS value
-FROM {sums} AS sums
-JOIN {counts} AS counts USING (device, day)
-ORDER BY 1""",
-        ).unit("conμgm3")
-    )
+    return day_bars(
+        "PM2.5 by day",
+        "Mean of fine particles on each day of the park, from whole hours. WHO recommends at most "
+        "15 µg/m³ on all but three or four days a year (2021); the index calls it good to 15.5.",
+        f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric, sum(sum) / sum(n) AS value
+FROM {hours(of(KEY, "pm2_5"))} AS r JOIN {ZONES} AS zones USING (device)
+GROUP BY 1, 2""",
+    ).unit("conμgm3")
 
 
 def carbon_dioxide() -> timeseries.Panel:
@@ -203,8 +198,8 @@ def carbon_dioxide() -> timeseries.Panel:
     return limits_drawn(
         lines(
             "Carbon dioxide",
-            "Mean concentration of carbon dioxide at each station. Outside it is about 430 ppm; above 1,000 "
-            "ppm a room wants fresh air, above 2,000 ppm people get tired.",
+            "Mean concentration of carbon dioxide at each station. Outside it is about 430 ppm; "
+            "above 1,000 ppm a room wants fresh air, above 2,000 ppm people get tired.",
             of(KEY, "co2"),
         ).thresholds(steps(GREEN, (1000, ORANGE), (2000, RED)))
     )
@@ -214,8 +209,8 @@ def temperature() -> timeseries.Panel:
     """Of the air."""
     return lines(
         "Temperature",
-        "Mean temperature of the air at each station. One that is far above the others by day stands in the "
-        "sun, or its fan is broken.",
+        "Mean temperature of the air at each station. One that is far above the others by day "
+        "stands in the sun, or its fan is broken.",
         of(KEY, "temperature"),
     ).span(8)
 
@@ -224,8 +219,8 @@ def humidity() -> timeseries.Panel:
     """Of the air."""
     return lines(
         "Humidity",
-        "Mean relative humidity at each station. Above 90 % optical sensors count drops as particles: doubt "
-        "PM2.5 and PM10 then.",
+        "Mean relative humidity at each station. Above 90 % optical sensors count drops as "
+        "particles: doubt PM2.5 and PM10 then.",
         of(KEY, "humidity"),
     ).span(8)
 
@@ -234,8 +229,8 @@ def pressure() -> timeseries.Panel:
     """Of the air."""
     return lines(
         "Pressure",
-        "Mean pressure of the air at each station, as it is there, not reduced to sea level. In the tropics "
-        "it swings by 3 hPa twice a day.",
+        "Mean pressure of the air at each station, as it is there, not reduced to sea level. In "
+        "the tropics it swings by 3 hPa twice a day.",
         of(KEY, "pressure"),
     ).span(8)
 
@@ -259,8 +254,9 @@ GROUP BY sector
 ORDER BY sector"""
     panel = bars(
         "Wind by direction",
-        "From where the wind came at the chosen stations: the share of the chosen time for each sector of "
-        "30° (0° is north, 90° east), and its mean speed there. Of each interval the last direction counts.",
+        "From where the wind came at the chosen stations: the share of the chosen time for each "
+        "sector of 30° (0° is north, 90° east), and its mean speed there. Of each interval the "
+        "last direction counts.",
         Query(sql, "table"),
     )
     panel.span(8).max_data_points(POINTS).x_tick_label_spacing(0)
@@ -278,8 +274,8 @@ ORDER BY 1"""
     return (
         time_panel(
             "Wind speed",
-            "Mean speed of the wind at each station, and its strongest reading in each interval (↑). Calm "
-            "nights keep smoke and exhaust where they are.",
+            "Mean speed of the wind at each station, and its strongest reading in each interval "
+            "(↑). Calm nights keep smoke and exhaust where they are.",
             sql,
         )
         .span(8)
@@ -295,11 +291,10 @@ def rain_by_day() -> barchart.Panel:
     return (
         day_bars(
             "Rain by day",
-            "By how far the gauge of each station rose on each day of its park, which it begins at zero. "
-            "More than 50 mm in a day is heavy rain (BMKG), more than 100 mm very heavy.",
+            "By how far the gauge of each station rose on each day of its park, which it begins at "
+            "zero. More than 50 mm in a day is heavy rain (BMKG), more than 100 mm very heavy.",
             f"""SELECT day AS time, device AS metric, amount AS value
-FROM {days(rain)} AS rain
-ORDER BY 1""",
+FROM {days(rain)} AS rain""",
         )
         .span(8)
         .unit("lengthmm")

@@ -21,25 +21,24 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
+from dashboards.fields.sums import SECONDS
 from dashboards.rolled import rolled
 
 UID = "technopark-battery"
 # Motorcycles have a state of charge too, but count a current out of the battery as positive.
 KEY = "state_of_health"
-# In an interval of a pack: the mean power, W; the charge at its end, %; and its seconds. After a gap
-# at most an hour counts.
+# In an interval of a pack: the mean power in W, by how much the charge rose in %, and its seconds.
 INTERVALS = f"""(
   SELECT device, watts, percent - lag(percent) OVER moments AS percent,
-    least(extract(epoch FROM time - lag(time) OVER moments),
-      greatest(3600, $__interval_ms / 1000.0)) AS seconds
+    {SECONDS} AS seconds
   FROM (
-    SELECT $__timeGroup(ts, $__interval) AS time, device,
+    SELECT $__timeGroup(ts, $__interval) AS ts, device,
       sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
       last(last, ts) FILTER (WHERE metric = 'state_of_charge') AS percent
     FROM {rolled(of(KEY, "power", "state_of_charge"))} AS r
     GROUP BY 1, 2
   ) AS means
-  WINDOW moments AS (PARTITION BY device ORDER BY time)
+  WINDOW moments AS (PARTITION BY device ORDER BY ts)
 )"""
 
 
@@ -70,8 +69,8 @@ def charge_now() -> bargauge.Panel:
     return (
         bars_now(
             "State of charge now",
-            "The newest state of charge of each pack, if it lies in the chosen time. Below 10 % a pack "
-            "should be charged soon: deep discharge ages cells.",
+            "The newest state of charge of each pack, if it lies in the chosen time. Below 10 % a "
+            "pack should be charged soon: deep discharge ages cells.",
             newest(of(KEY, "state_of_charge")),
         )
         .unit("percent")
@@ -86,8 +85,8 @@ def health_now() -> bargauge.Panel:
     return (
         bars_now(
             "State of health now",
-            "The capacity that is left of a new pack's: the newest value of each, if it lies in the "
-            "chosen time. At 80 % a vehicle's pack is usually given a second life elsewhere.",
+            "The capacity that is left of a new pack's: the newest value of each, if it lies in "
+            "the chosen time. At 80 % a vehicle's pack is usually given a second life elsewhere.",
             newest(of(KEY, "state_of_health")),
         )
         .unit("percent")
@@ -124,8 +123,8 @@ def charge() -> timeseries.Panel:
     return (
         lines(
             "State of charge",
-            "Mean state of charge of each pack, in percent of what it can hold now. A pack that falls "
-            "steeply at the end has lost capacity, or a weak cell ends its discharge.",
+            "Mean state of charge of each pack, in percent of what it can hold now. A pack that "
+            "falls steeply at the end has lost capacity, or a weak cell ends its discharge.",
             of(KEY, "state_of_charge"),
         )
         .span(16)
@@ -138,8 +137,8 @@ def charging() -> statetimeline.Panel:
     """When each pack was charged."""
     return switch_timeline(
         "Charging",
-        "When a current flowed into each pack. Green is charging; grey is discharging or rest, which the "
-        "current beside it tells apart.",
+        "When a current flowed into each pack. Green is charging; grey is discharging or rest, "
+        "which the current beside it tells apart.",
         of(KEY, "charging"), on="Charging", off="Not charging",
     )  # fmt: skip
 
@@ -148,8 +147,8 @@ def voltage() -> timeseries.Panel:
     """Of the packs."""
     return lines(
         "Voltage",
-        "Mean voltage at the terminals of each pack. It falls with the charge, and by the current times "
-        "the internal resistance; a sudden step without a current is a contact or a cell.",
+        "Mean voltage at the terminals of each pack. It falls with the charge, and by the current "
+        "times the internal resistance; a sudden step without a current is a contact or a cell.",
         of(KEY, "voltage"),
     ).span(8)  # fmt: skip
 
@@ -158,8 +157,8 @@ def current() -> timeseries.Panel:
     """In and out."""
     return lines(
         "Current",
-        "Mean current of each pack; into it is positive. A charge is level at first, and falls when the "
-        "voltage is held at its limit.",
+        "Mean current of each pack; into it is positive. A charge is level at first, and falls "
+        "when the voltage is held at its limit.",
         of(KEY, "current"),
     ).span(8)  # fmt: skip
 
@@ -168,8 +167,8 @@ def power() -> timeseries.Panel:
     """In and out."""
     return lines(
         "Power",
-        "Mean power of each pack: voltage times current, into it positive. Where a line crosses zero in "
-        "an interval, its mean hides both directions.",
+        "Mean power of each pack: voltage times current, into it positive. Where a line crosses "
+        "zero in an interval, its mean hides both directions.",
         of(KEY, "power"),
     ).span(8)  # fmt: skip
 
@@ -187,8 +186,8 @@ GROUP BY 1, 2
 ORDER BY 1"""
     panel = time_panel(
         "Spread of the cells",
-        "Mean difference between the highest and the lowest cell of each pack. It grows towards empty; "
-        "above 50 mV a pack wants balancing, above 100 mV a cell is weak.",
+        "Mean difference between the highest and the lowest cell of each pack. It grows towards "
+        "empty; above 50 mV a pack wants balancing, above 100 mV a cell is weak.",
         sql,
     )
     panel.span(8).unit("mvolt").min(0).max_data_points(POINTS)
@@ -200,8 +199,9 @@ def temperature() -> timeseries.Panel:
     return limits_drawn(
         lines(
             "Temperature",
-            "Mean temperature of each pack. Lithium-ion cells age fast above 45 °C; at 60 °C most packs "
-            "must be off, and none may be charged below 0 °C. Ask the cells' maker for yours.",
+            "Mean temperature of each pack. Lithium-ion cells age fast above 45 °C; at 60 °C most "
+            "packs must be off, and none may be charged below 0 °C. Ask the cells' maker for "
+            "yours.",
             of(KEY, "temperature"),
         )
         .span(8)
@@ -213,8 +213,8 @@ def resistance() -> timeseries.Panel:
     """A sign of age."""
     return lines(
         "Internal resistance",
-        "Mean internal resistance of each pack. It rises when a pack is cold or nearly empty, and over "
-        "months with age: compare it at the same charge and temperature.",
+        "Mean internal resistance of each pack. It rises when a pack is cold or nearly empty, and "
+        "over months with age: compare it at the same charge and temperature.",
         of(KEY, "internal_resistance"),
     ).span(8)  # fmt: skip
 
@@ -224,8 +224,8 @@ def health() -> timeseries.Panel:
     return limits_drawn(
         lines(
             "State of health",
-            "Mean capacity that is left of a new pack's. Look at months: it falls by a few percent a year, "
-            "faster when warm. The line at 80 % is where vehicles usually change a pack.",
+            "Mean capacity that is left of a new pack's. Look at months: it falls by a few percent "
+            "a year, faster when warm. The line at 80 % is where vehicles usually change a pack.",
             of(KEY, "state_of_health"),
         )
         .thresholds(steps(RED, (80, GREEN)))
@@ -243,8 +243,8 @@ ORDER BY 1"""
     return with_units(
         time_panel(
             "Full cycles",
-            "How often each pack was charged and discharged in all, counted as whole cycles by the charge "
-            "that has moved. Its slope is how hard a pack works.",
+            "How often each pack was charged and discharged in all, counted as whole cycles by the "
+            "charge that has moved. Its slope is how hard a pack works.",
             sql,
         )
         .unit("short")

@@ -26,6 +26,7 @@ from dashboards.fields.panels import (
     RED,
     bars_now,
     day_bars,
+    devices_linked,
     limits_drawn,
     lines,
     newest,
@@ -33,7 +34,7 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
-from dashboards.fields.sums import days, hours, increments
+from dashboards.fields.sums import SECONDS, ZONES, days, hours, increments
 from dashboards.rolled import rolled
 
 UID = "technopark-emotorcycle"
@@ -48,22 +49,20 @@ POSITIONS = f"""(
   FROM {rolled(of(KEY, "latitude", "longitude", "speed"))} AS r
   GROUP BY 1, 2
 )"""
-# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, and its
-# seconds. After a gap at most an hour counts.
+# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, its seconds.
 RIDES = f"""(
   SELECT * FROM (
-    SELECT device, time, watts, charging, kilometres - lag(kilometres) OVER moments AS kilometres,
-      least(extract(epoch FROM time - lag(time) OVER moments),
-        greatest(3600, $__interval_ms / 1000.0)) AS seconds
+    SELECT device, ts, watts, charging, kilometres - lag(kilometres) OVER moments AS kilometres,
+      {SECONDS} AS seconds
     FROM (
-      SELECT $__timeGroup(ts, $__interval) AS time, device,
+      SELECT $__timeGroup(ts, $__interval) AS ts, device,
         sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
         max(max) FILTER (WHERE metric = 'charging') AS charging,
         max(max) FILTER (WHERE metric = 'odometer') AS kilometres
       FROM {rolled(of(KEY, "power", "charging", "odometer"))} AS r
       GROUP BY 1, 2
     ) AS means
-    WINDOW moments AS (PARTITION BY device ORDER BY time)
+    WINDOW moments AS (PARTITION BY device ORDER BY ts)
   ) AS intervals
   WHERE coalesce(charging, 0) = 0 AND kilometres >= 0
 )"""
@@ -115,8 +114,9 @@ GROUP BY device"""
         geomap.Panel()
         .title("Map")
         .description(
-            "Small points: where the chosen motorcycles were in the chosen time, coloured by speed, 1,000 "
-            "at most in all. Large points: the newest position of each, if it lies in that time."
+            "Small points: where the chosen motorcycles were in the chosen time, coloured by "
+            "speed, 1,000 at most in all. Large points: the newest position of each, if it lies in "
+            "that time."
         )
         .datasource(CHOSEN_SOURCE)
         .with_target(Query(sql, "table"))
@@ -178,8 +178,8 @@ def charge_now() -> bargauge.Panel:
     return (
         bars_now(
             "State of charge now",
-            "The newest state of charge of each motorcycle, if it lies in the chosen time. Below 20 % look "
-            "for a socket: some ten kilometres are left.",
+            "The newest state of charge of each motorcycle, if it lies in the chosen time. Below "
+            "20 % look for a socket: some ten kilometres are left.",
             newest(of(KEY, "state_of_charge")),
         )
         .unit("percent")
@@ -194,9 +194,9 @@ def use() -> stat.Panel:
     """How far, and for how much."""
     panel = number_panel(
         "Use",
-        "Of the chosen motorcycles in the chosen time. Distance: by how far the odometers rose, in whole "
-        "hours. Consumption: energy out of the batteries less what braking gave back, for each km, in the "
-        "intervals without charging. Over more than two days intervals are hours.",
+        "Of the chosen motorcycles in the chosen time. Distance: by how far the odometers rose, in "
+        "whole hours. Consumption: energy out of the batteries less what braking gave back, for "
+        "each km, in the intervals without charging. Over more than two days intervals are hours.",
         f"""SELECT (SELECT sum(amount) FROM {DISTANCE} AS distance) AS "Distance",
   (SELECT sum(watts * seconds) / 3600 / nullif(sum(kilometres), 0) FROM {RIDES} AS rides)
     AS "Consumption\"""",
@@ -209,8 +209,8 @@ def speed() -> timeseries.Panel:
     """How fast."""
     return lines(
         "Speed",
-        "Mean speed of each motorcycle in each interval, stops included: choose an hour to see single "
-        "stops. A flat top is the speed limit or the ride mode.",
+        "Mean speed of each motorcycle in each interval, stops included: choose an hour to see "
+        "single stops. A flat top is the speed limit or the ride mode.",
         of(KEY, "speed"),
     ).span(8).min(0)  # fmt: skip
 
@@ -219,8 +219,8 @@ def power() -> timeseries.Panel:
     """In and out of the batteries."""
     return lines(
         "Power",
-        "Mean power of each battery; out of it is positive. Below zero it is charged, or braking gives "
-        "energy back.",
+        "Mean power of each battery; out of it is positive. Below zero it is charged, or braking "
+        "gives energy back.",
         of(KEY, "power"),
     ).span(8)  # fmt: skip
 
@@ -229,8 +229,8 @@ def charge() -> timeseries.Panel:
     """How full."""
     return lines(
         "State of charge",
-        "Mean state of charge of each motorcycle. It falls while riding and rises at a charger; one that "
-        "falls while it stands has a load that somebody forgot.",
+        "Mean state of charge of each motorcycle. It falls while riding and rises at a charger; "
+        "one that falls while it stands has a load that somebody forgot.",
         of(KEY, "state_of_charge"),
     ).span(8).min(0).max(100)  # fmt: skip
 
@@ -239,33 +239,28 @@ def distance_by_day() -> barchart.Panel:
     """How far on each day."""
     return day_bars(
         "Distance by day",
-        "By how far the odometer of each motorcycle rose on each day of its park. A new odometer counts "
-        "on from where it begins; the first and the last day may be parts of one.",
+        "By how far the odometer of each motorcycle rose on each day of its park. A new odometer "
+        "counts on from where it begins; the first and the last day may be parts of one.",
         f"""SELECT day AS time, device AS metric, amount AS value
-FROM {days(DISTANCE)} AS distance
-ORDER BY 1""",
+FROM {days(DISTANCE)} AS distance""",
     ).unit("lengthkm")
 
 
 def consumption_by_day() -> barchart.Panel:
     """For how much on each day."""
-    energy = f"(SELECT device, time AS ts, watts * seconds / 3600 AS amount FROM {RIDES} AS rides)"
-    ridden = f"(SELECT device, time AS ts, kilometres AS amount FROM {RIDES} AS rides)"
-    return (
-        day_bars(
-            "Consumption by day",
-            "Energy out of each battery less what braking gave back, for each km, on each day of its park "
-            "with more than 1 km; in the intervals without charging. More than usual are hills, load, "
-            "low tyres or dragging brakes.",
-            f"""SELECT day AS time, device AS metric, energy.amount / ridden.amount AS value
-FROM {days(energy)} AS energy
-JOIN {days(ridden)} AS ridden USING (device, day)
-WHERE ridden.amount > 1
-ORDER BY 1""",
-        )
-        .unit("suffix: Wh/km")
-        .max_data_points(1000)
+    sql = f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric,
+  sum(watts * seconds) / 3600 / sum(kilometres) AS value
+FROM {RIDES} AS rides JOIN {ZONES} AS zones USING (device)
+GROUP BY 1, 2
+HAVING sum(kilometres) > 1"""
+    panel = day_bars(
+        "Consumption by day",
+        "Energy out of each battery less what braking gave back, for each km, on each day of its "
+        "park with more than 1 km; in the intervals without charging. More than usual are hills, "
+        "load, low tyres or dragging brakes.",
+        sql,
     )
+    return panel.unit("suffix: Wh/km").max_data_points(1000)
 
 
 def temperatures() -> timeseries.Panel:
@@ -273,8 +268,8 @@ def temperatures() -> timeseries.Panel:
     return limits_drawn(
         lines(
             "Temperatures",
-            "Mean temperature of the motor and of the battery of each motorcycle. A battery ages fast above "
-            "45 °C and must rest at 60 °C; a motor may be hotter, ask its maker.",
+            "Mean temperature of the motor and of the battery of each motorcycle. A battery ages "
+            "fast above 45 °C and must rest at 60 °C; a motor may be hotter, ask its maker.",
             of(KEY, "motor_temperature", "battery_temperature"), BOTH,
         )
         .span(16)
@@ -286,22 +281,18 @@ def charging() -> statetimeline.Panel:
     """When each was charged."""
     return switch_timeline(
         "Charging",
-        "When a charger gave each motorcycle energy, for at least a half of each interval. One that never "
-        "charges at its usual place may have a broken socket.",
+        "When a charger gave each motorcycle energy, for at least a half of each interval. One "
+        "that never charges at its usual place may have a broken socket.",
         of(KEY, "charging"), on="Charging", off="Not charging",
     )  # fmt: skip
 
 
 def fleet() -> table.Panel:
     """Each motorcycle in a row."""
-    link = {
-        "title": "Device",
-        "url": "/d/technopark-device?var-device=${__value.raw}&${__url_time_range}",
-    }
     panel = table_panel(
         "Fleet",
-        "The newest values of the chosen motorcycles, whatever the chosen time, and when each was last "
-        "heard; the emptiest first. A click on a device shows all of it.",
+        "The newest values of the chosen motorcycles, whatever the chosen time, and when each was "
+        "last heard; the emptiest first. A click on a device shows all of it.",
         f"""SELECT device AS "Device", name AS "Name",
   max(value) FILTER (WHERE metric = 'state_of_charge') AS "State of charge",
   max(value) FILTER (WHERE metric = 'odometer') AS "Odometer",
@@ -315,9 +306,8 @@ GROUP BY device, name, last_seen
 ORDER BY 3 NULLS LAST
 LIMIT 100""",
     ).span(24)
-    panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])
     return units_of(
-        panel,
+        devices_linked(panel),
         {
             "State of charge": "percent",
             "Odometer": "lengthkm",

@@ -5,7 +5,14 @@ A bench is looked at alone: a map of its efficiency and a spectrum are those of 
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import common, dashboard, stat, statetimeline, timeseries, xychart
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    stat,
+    statetimeline,
+    timeseries,
+    xychart,
+)
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
@@ -33,8 +40,8 @@ from dashboards.rolled import rolled
 UID = "technopark-motor"
 KEY = "torque"
 BENCH = "device = '$device'"
-# Root mean square of a housing's velocity, mm/s, from which on a small machine is in zone B, C or D.
-# ISO 20816-1:2016, Annex C; so much is class I of ISO 10816-1:1995, Annex B.
+# Root mean square of a housing's velocity, mm/s, from which on a small machine is in zone B, C or
+# D. ISO 20816-1:2016, Annex C; so much is class I of ISO 10816-1:1995, Annex B.
 ZONE_B, ZONE_C, ZONE_D = 0.71, 1.8, 4.5
 ZONES = steps(GREEN, (ZONE_B, YELLOW), (ZONE_C, ORANGE), (ZONE_D, RED))
 
@@ -102,8 +109,8 @@ def vibration_now() -> stat.Panel:
     """How hard it shakes."""
     panel = number_panel(
         "Vibration now",
-        "The newest root mean squares of the housing's velocity and acceleration, if they lie in the "
-        "chosen time. The velocity is coloured by its zone, see below.",
+        "The newest root mean squares of the housing's velocity and acceleration, if they lie in "
+        "the chosen time. The velocity is coloured by its zone, see below.",
         f"""SELECT max(value) FILTER (WHERE metric = 'vibration_velocity') AS "Velocity",
   max(value) FILTER (WHERE metric = 'vibration_rms') AS "Acceleration"
 FROM latest
@@ -119,8 +126,8 @@ def speed() -> timeseries.Panel:
     """Of the shaft."""
     return lines(
         "Speed",
-        "Mean speed of the shaft in each interval of the chosen time, in revolutions a minute. Steps are "
-        "the programme of the bench; choose an hour to see its ramps.",
+        "Mean speed of the shaft in each interval of the chosen time, in revolutions a minute. "
+        "Steps are the programme of the bench; choose an hour to see its ramps.",
         on_bench("speed"),
         "metric",
     ).span(8)
@@ -130,8 +137,8 @@ def torque() -> timeseries.Panel:
     """Of the shaft."""
     return lines(
         "Torque",
-        "Mean torque of the shaft against the brake in each interval. It is higher while the rotor speeds "
-        "up, and below zero while the motor brakes.",
+        "Mean torque of the shaft against the brake in each interval. It is higher while the rotor "
+        "speeds up, and below zero while the motor brakes.",
         on_bench("torque"),
         "metric",
     ).span(8)
@@ -141,8 +148,8 @@ def power() -> timeseries.Panel:
     """In and out."""
     return lines(
         "Power",
-        "Mean power that the motor takes from the grid (electrical) and gives to the brake (mechanical). "
-        "What lies between is heat.",
+        "Mean power that the motor takes from the grid (electrical) and gives to the brake "
+        "(mechanical). What lies between is heat.",
         on_bench("electrical_power", "mechanical_power"),
         "metric",
     ).span(8)
@@ -168,9 +175,9 @@ ORDER BY 1
 LIMIT 1000"""
     panel = scatter(
         "Efficiency map",
-        "Torque over speed, coloured by efficiency: a point for each interval of the chosen time in which "
-        "the motor drove the brake, from the means of that interval. Choose a short time for single "
-        "operating points: an hour's mean is of several.",
+        "Torque over speed, coloured by efficiency: a point for each interval of the chosen time "
+        "in which the motor drove the brake, from the means of that interval. Choose a short time "
+        "for single operating points: an hour's mean is of several.",
         sql,
         "Speed",
     )
@@ -193,8 +200,9 @@ WHERE maximum IS NOT NULL AND model = (SELECT model FROM devices WHERE {BENCH})
 ORDER BY 1"""
     panel = time_panel(
         "Temperatures",
-        "Mean temperature of winding and housing. Dashed lines, named ≤, are the highest values that the "
-        "device's model allows: set them to the class of your insulation, 155 °C for class F (IEC 60085).",
+        "Mean temperature of winding and housing. Dashed lines, named ≤, are the highest values "
+        "that the device's model allows: set them to the class of your insulation, 155 °C for "
+        "class F (IEC 60085).",
         sql,
     )
     panel.height(10).unit("short").max_data_points(POINTS)
@@ -211,10 +219,10 @@ def velocity() -> timeseries.Panel:
     return zones_drawn(
         lines(
             "Vibration velocity",
-            "Mean of the housing's velocity (root mean square). The areas are the zones A to D of ISO "
-            "20816-1:2016, Annex C, for small machines, up to 15 kW: from 0.71 mm/s B, 1.8 C, 4.5 D. A is "
-            "new; B may run for ever; C only until it can be mended; D damages. For machines above 15 kW "
-            "ISO 20816-3 has other limits.",
+            "Mean of the housing's velocity (root mean square). The areas are the zones A to D of "
+            "ISO 20816-1:2016, Annex C, for small machines, up to 15 kW: from 0.71 mm/s B, 1.8 C, "
+            "4.5 D. A is new; B may run for ever; C only until it can be mended; D damages. For "
+            "machines above 15 kW ISO 20816-3 has other limits.",
             on_bench("vibration_velocity"),
             "metric",
         )
@@ -230,8 +238,8 @@ def acceleration() -> timeseries.Panel:
     return (
         lines(
             "Vibration acceleration",
-            "Mean of the housing's acceleration (root mean square). Hard short impacts of a bearing show "
-            "here weeks before they lift the velocity: compare it at the same speed.",
+            "Mean of the housing's acceleration (root mean square). Hard short impacts of a "
+            "bearing show here weeks before they lift the velocity: compare it at the same speed.",
             on_bench("vibration_rms"),
             "metric",
         )
@@ -244,8 +252,8 @@ def running() -> statetimeline.Panel:
     """When it turned."""
     return switch_timeline(
         "Running",
-        "When the shaft turned, for at least a half of each interval. A stop outside of the programme is a "
-        "command, or the drive's own protection.",
+        "When the shaft turned, for at least a half of each interval. A stop outside of the "
+        "programme is a command, or the drive's own protection.",
         on_bench("running"),
         on="Running",
         off="Standing",
@@ -256,10 +264,11 @@ def spectrum() -> xychart.Panel:
     """What shakes."""
     panel = scatter(
         "Spectrum of the vibration",
-        "Amplitudes in the newest second of the fast metric vibration: its discrete Fourier transform with "
-        "a Hann window, at most 1,024 samples. The shaft is at speed / 60 Hz. Marked are the frequency at "
-        "which balls pass a spot of a 6205 bearing's outer race (BPFO, 3.585 times the shaft's) and its "
-        "multiples: peaks there are a damage. Other bearings have other factors.",
+        "Amplitudes in the newest second of the fast metric vibration: its discrete Fourier "
+        "transform with a Hann window, at most 1,024 samples. The shaft is at speed / 60 Hz. "
+        "Marked are the frequency at which balls pass a spot of a 6205 bearing's outer race (BPFO, "
+        "3.585 times the shaft's) and its multiples: peaks there are a damage. Other bearings have "
+        "other factors.",
         SPECTRUM,
         "Frequency",
     )
@@ -270,8 +279,9 @@ def waveform() -> xychart.Panel:
     """The second itself."""
     panel = scatter(
         "Waveform",
-        "The samples of the spectrum beside it: acceleration of the housing over the time before the newest "
-        "one. Regular short spikes are impacts of a bearing; a smooth wave is unbalance.",
+        "The samples of the spectrum beside it: acceleration of the housing over the time before "
+        "the newest one. Regular short spikes are impacts of a bearing; a smooth wave is "
+        "unbalance.",
         WAVEFORM,
         "Time",
     )

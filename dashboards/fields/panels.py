@@ -10,6 +10,7 @@ from grafana_foundation_sdk.builders import (
     common,
     dashboard,
     statetimeline,
+    table,
     timeseries,
     xychart,
 )
@@ -18,8 +19,8 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
 from dashboards.defaults import CHOSEN_SOURCE, Query, time_panel, with_units
+from dashboards.fields.choice import MOST
 from dashboards.rolled import rolled
-
 
 
 class Columns(Protocol):
@@ -34,6 +35,8 @@ Panel = TypeVar("Panel", bound=Columns)
 BOTH = "device, ' ', metric"
 # More points than pixels are drawn in vain.
 POINTS = 500
+# The days of a year of all chosen devices.
+MOST_BARS = 366 * MOST
 GREEN, YELLOW, ORANGE, RED, BLUE, BLACK = "green", "yellow", "orange", "red", "blue", "#202226"
 
 
@@ -103,12 +106,14 @@ def newest(condition: str) -> str:
     return f"""SELECT ts AS time, device AS metric, value
 FROM latest
 WHERE {condition} AND $__timeFilter(ts)
-ORDER BY ts"""
+ORDER BY ts
+LIMIT {MOST}"""
 
 
 def day_bars(title: str, description: str, sql: str) -> barchart.Panel:
-    """A group of bars for each day: ``sql`` returns ``time``, ``metric`` and a value."""
-    return bars(title, description, Query(sql, "time_series"))
+    """A group of bars for each day: ``sql`` returns ``time``, ``metric`` and a value, unsorted."""
+    ordered = f"{sql}\nORDER BY 1, 2\nLIMIT {MOST_BARS}"
+    return bars(title, description, Query(ordered, "time_series"))
 
 
 def bars(title: str, description: str, query: Query) -> barchart.Panel:
@@ -202,6 +207,8 @@ ORDER BY 1"""
         .max_data_points(POINTS)
         .mappings([models.ValueMap(options=words)])
         .merge_values(True)
+        .line_width(0)
+        .fill_opacity(70)
         .show_value(shapes.VisibilityMode.AUTO)
     )
 
@@ -211,3 +218,12 @@ def units_of(panel: Panel, units: dict[str, str]) -> Panel:
     for column, unit in units.items():
         panel.override_by_name(column, [models.DynamicConfigValue("unit", unit)])
     return panel
+
+
+def devices_linked(panel: table.Panel) -> table.Panel:
+    """A click on a device leads to its own dashboard."""
+    link = {
+        "title": "Device",
+        "url": "/d/technopark-device?var-device=${__data.fields.Device}&${__url_time_range}",
+    }
+    return panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])

@@ -33,10 +33,8 @@ from dashboards.rolled import rolled
 UID = "technopark-solar"
 KEY = "ac_power"
 # What the reader wrote at the top, as a number; nothing, if it is none.
-CAPACITY = (
-    "nullif(replace(substring('$capacity' FROM '^ *([0-9]+[.,]?[0-9]*) *$'), ',', '.')"
-    "::double precision, 0)"
-)
+CAPACITY = """nullif(
+    replace(substring('$capacity' FROM '^ *([0-9]+[.,]?[0-9]*) *$'), ',', '.')::float8, 0)"""
 ENERGY = increments(hours(of(KEY, "energy_total")))
 # Of each device and hour, kWh on a square metre of its modules.
 IRRADIATION = f"""(
@@ -140,8 +138,8 @@ def power() -> timeseries.Panel:
     """From the modules and into the grid."""
     return lines(
         "Power",
-        "Mean power of each plant: from its modules (dc_power) and into the grid (ac_power). A flat "
-        "top is the inverter's rating, or a limit that the grid's operator set.",
+        "Mean power of each plant: from its modules (dc_power) and into the grid (ac_power). A "
+        "flat top is the inverter's rating, or a limit that the grid's operator set.",
         of(KEY, "dc_power", "ac_power"), BOTH,
     ).min(0)  # fmt: skip
 
@@ -177,9 +175,9 @@ ORDER BY 1
 LIMIT 1000"""
     panel = scatter(
         "AC power over irradiance",
-        "A point for each plant and interval of the chosen time, coloured by the temperature of the "
-        "modules. Healthy points lie on a line; below it are shade, dirt, heat, or an inverter that "
-        "limits or is off. 1,000 points at most.",
+        "A point for each plant and interval of the chosen time, coloured by the temperature of "
+        "the modules. Healthy points lie on a line; below it are shade, dirt, heat, or an inverter "
+        "that limits or is off. 1,000 points at most.",
         sql,
         "Irradiance",
     )
@@ -192,8 +190,8 @@ def temperatures() -> timeseries.Panel:
     """Of modules and inverters."""
     return lines(
         "Temperatures",
-        "Mean temperature of the modules and of the inverter of each plant. Modules lose about "
-        "0.4 % of their power for each degree; a hot inverter limits itself.",
+        "Mean temperature of the modules and of the inverter of each plant. Modules lose about 0.4 "
+        "% of their power for each degree; a hot inverter limits itself.",
         of(KEY, "module_temperature", "inverter_temperature"), BOTH,
     ).height(10)  # fmt: skip
 
@@ -202,12 +200,11 @@ def yield_by_day() -> barchart.Panel:
     """How good each day was."""
     return day_bars(
         "Specific yield by day",
-        "Energy into the grid on each day of the park, for each kWp that you set at the top: plants "
-        "of any size compare. Around 4 kWh/kWp are usual on Java; the first and the last day may "
-        "be parts of one.",
+        "Energy into the grid on each day of the park, for each kWp that you set at the top: "
+        "plants of any size compare. Around 4 kWh/kWp are usual on Java; the first and the last "
+        "day may be parts of one.",
         f"""SELECT day AS time, device AS metric, amount / {CAPACITY} AS value
-FROM {days(ENERGY)} AS energy
-ORDER BY 1""",
+FROM {days(ENERGY)} AS energy""",
     ).unit("suffix: kWh/kWp")
 
 
@@ -215,13 +212,12 @@ def ratio_by_day() -> barchart.Panel:
     """Whether a plant gets worse."""
     return day_bars(
         "Performance ratio by day",
-        "Specific yield of each day as a share of the light that fell on the modules (IEC 61724-1). "
-        "Around 80 % is good; a plant that falls over weeks is dirty, shaded or damaged.",
+        "Specific yield of each day as a share of the light that fell on the modules (IEC "
+        "61724-1). Around 80 % is good; a plant that falls over weeks is dirty, shaded or damaged.",
         f"""SELECT day AS time, device AS metric,
   100 * energy.amount / {CAPACITY} / nullif(light.amount, 0) AS value
 FROM {days(ENERGY)} AS energy
-JOIN {days(IRRADIATION)} AS light USING (device, day)
-ORDER BY 1""",
+JOIN {days(IRRADIATION)} AS light USING (device, day)""",
     ).unit("percent")
 
 
@@ -230,9 +226,9 @@ def voltage() -> timeseries.Panel:
     return limits_drawn(
         lines(
             "Grid voltage",
-            "Mean voltage at each inverter. The lines are the limits of EN 50160 for 230 V: 10 % below "
-            "and above, of means over 10 minutes. Feeding in lifts it; near the limit inverters "
-            "switch off.",
+            "Mean voltage at each inverter. The lines are the limits of EN 50160 for 230 V: 10 % "
+            "below and above, of means over 10 minutes. Feeding in lifts it; near the limit "
+            "inverters switch off.",
             of(KEY, "grid_voltage"),
         )
         .span(8)
@@ -264,7 +260,7 @@ def producing() -> statetimeline.Panel:
     """When the inverters delivered."""
     return switch_timeline(
         "Producing",
-        "When each inverter fed into the grid. It sleeps at night; a gap by day is a fault, a command, "
-        "or a grid out of its limits.",
+        "When each inverter fed into the grid. It sleeps at night; a gap by day is a fault, a "
+        "command, or a grid out of its limits.",
         of(KEY, "producing"), on="Producing", off="Off",
     )  # fmt: skip

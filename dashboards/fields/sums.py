@@ -52,6 +52,13 @@ def days(source: str) -> str:
 )"""
 
 
+# In a query with a window `moments` over the rows of each device by `ts`: for how many seconds a row
+# counts, which is since the one before it, and after a gap at most an hour.
+SECONDS = """CASE WHEN lag(ts) OVER moments IS NOT NULL THEN
+      least(extract(epoch FROM ts - lag(ts) OVER moments), greatest(3600, $__interval_ms / 1000.0))
+    END"""
+
+# The time zone of each device: `device, zone`.
 ZONES = """(
   SELECT device, coalesce(min(labs.time_zone), 'UTC') AS zone
   FROM devices LEFT JOIN labs USING (park) GROUP BY device

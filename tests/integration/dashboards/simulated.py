@@ -10,9 +10,9 @@ Use it by a fixture of a module; it takes some seconds::
     with simulated.session("tenant:sunny") as reader:      # as Grafana's role of the tenant
         reader.execute("SELECT * FROM devices")
 
-or, on any migrated database without data, ``fill(connection, end)``. The tenant ``sunny`` of the park
-``cimahi`` owns ``pv-inverter-1``, ``pv-inverter-2``, ``battery-pack-1`` and so on; ``shady`` owns
-nothing, and may not see any of it. The readings end at ``end``, the last ones a second before it.
+or, on any migrated database without data, ``fill(connection, end)``. The tenant ``sunny`` of the
+park ``cimahi`` owns ``pv-inverter-1``, ``pv-inverter-2``, ``battery-pack-1`` and so on; ``shady``
+owns nothing, and may not see any of it. The newest readings are of ``end`` itself.
 """
 
 from __future__ import annotations
