@@ -56,8 +56,23 @@ GRAFANA_UNITS: Mapping[str, str] = {
     "[ppm]": "ppm",
     "ug/m3": "conμgm3",
     "deg": "degree",
+    "mm": "lengthmm",
+    "cm": "suffix: cm",
+    "m": "lengthm",
+    "km": "lengthkm",
+    "km/h": "velocitykmh",
+    "mm/h": "suffix: mm/h",
+    "var": "voltampreact",
+    "h": "h",
     "s": "s",
 }
+
+# Numbers that are neither good nor bad.
+PLAIN = (
+    dashboard.ThresholdsConfig()
+    .mode(models.ThresholdsMode.ABSOLUTE)
+    .steps([models.Threshold(value=None, color="text")])
+)
 
 Format = Literal["table", "time_series"]
 Panel = TypeVar(
@@ -112,6 +127,8 @@ def number_panel(title: str, description: str, sql: str) -> stat.Panel:
         .height(4)
         .max_data_points(100)
         .unit("short")
+        # Grafana's own would make every number from 80 on red.
+        .thresholds(PLAIN)
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -41,8 +42,11 @@ def scratch_world() -> Iterator[World]:
             url = server.replace("/postgres", "/previews")
             with psycopg.connect(url, autocommit=True) as opened:
                 migrate(opened)
-                end = datetime.now(UTC).replace(second=0, microsecond=0)
-                yield made(World(opened, url, "apache", end), slower=1)
+                # What is of this minute is seen too.
+                end = (datetime.now(UTC) + timedelta(minutes=1)).replace(second=0, microsecond=0)
+                world = made(World(opened, url, "apache", end), slower=1)
+                time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
+                yield world
 
 
 def main(only: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -10,13 +11,41 @@ from typing import Any
 import numpy as np
 from matplotlib import dates, ticker
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from tests.previews.fields import Field, Json, columns, lines
 from tests.previews.units import EDGE, GRID, NAMED, PANEL, TEXT, WEAK, ZONE, colour
 
 SMALL = 6.5
-# More lines make a legend that nobody reads.
-MOST_NAMES = 8
+# They have no types.
+date2num: Any = dates.date2num
+AutoDateLocator: Any = dates.AutoDateLocator
+ConciseDateFormatter: Any = dates.ConciseDateFormatter
+# Grafana's schemes of continuous colours, in short.
+SCHEME = LinearSegmentedColormap.from_list("BlYlRd", ["#5794f2", "#fade2a", "#f2495c"])
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An annotation: a moment or a span of time, and its colour."""
+
+    start: datetime
+    end: datetime | None
+    colour: str
+
+
+def with_marks(axes: Axes, marks: list[Mark]) -> None:
+    """Draw the marks that lie in the range of the axes."""
+    low, high = axes.get_xlim()
+    for mark in marks:
+        begin, end = (date2num(time or mark.start) for time in (mark.start, mark.end))
+        if end < low or begin > high:
+            continue
+        if mark.end:
+            axes.axvspan(max(begin, low), min(end, high), color=mark.colour, alpha=0.1, lw=0)
+        axes.axvline(max(begin, low), color=mark.colour, linewidth=0.7, linestyle=":")
+        axes.plot([max(begin, low)], [0], "^", color=mark.colour, markersize=3.5, clip_on=False,
+                  transform=axes.get_xaxis_transform())  # fmt: skip
 
 
 def prepared(axes: Axes) -> None:
@@ -38,29 +67,35 @@ def unit_axis(axis: Any, field: Field) -> None:
 def time_axis(axes: Axes, start: datetime, end: datetime) -> None:
     """Ticks of a range of time."""
     axes.set_xlim(start, end)  # type: ignore[arg-type]
-    locator = dates.AutoDateLocator(tz=ZONE, minticks=3, maxticks=6)
+    locator = AutoDateLocator(tz=ZONE, minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        dates.ConciseDateFormatter(locator, tz=ZONE, show_offset=False)
-    )
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=ZONE, show_offset=False))
 
 
 def legend(axes: Axes, names: Sequence[tuple[str, str]]) -> None:
     """Names with their colours, under the axes."""
-    x = 0.0
-    width = axes.get_window_extent().width
-    for name, shade in names[:MOST_NAMES]:
+    width, height = inches(axes)
+    x, y = 0.0, -0.33 / height
+    for number, (name, shade) in enumerate(names):
         short = name if len(name) < 34 else name[:32] + "…"
-        needed = (len(short) * 6.1 + 26) / width
-        if x + needed > 1.02 and x:
+        needed = (len(short) * 0.0535 + 0.3) / width
+        if x and x + needed > 1.03:
+            axes.text(x, y, f"+{len(names) - number}", fontsize=SMALL, color=WEAK,
+                      transform=axes.transAxes, va="center")  # fmt: skip
             break
         axes.plot(
-            [x, x + 12 / width], [-0.2, -0.2], color=shade, linewidth=2,
+            [x, x + 0.1 / width], [y, y], color=shade, linewidth=2,
             transform=axes.transAxes, clip_on=False,
         )  # fmt: skip
-        axes.text(x + 17 / width, -0.2, short, fontsize=SMALL, color=TEXT,
+        axes.text(x + 0.14 / width, y, short, fontsize=SMALL, color=TEXT,
                   transform=axes.transAxes, va="center")  # fmt: skip
         x += needed
+
+
+def inches(axes: Axes) -> tuple[float, float]:
+    """The width and the height of axes."""
+    box = axes.get_window_extent()
+    return box.width / axes.figure.dpi, box.height / axes.figure.dpi
 
 
 def timeseries(axes: Axes, panel: Json, answers: list[Any], start: datetime, end: datetime) -> None:
@@ -70,12 +105,11 @@ def timeseries(axes: Axes, panel: Json, answers: list[Any], start: datetime, end
     base: dict[datetime, float] = {}
     for field in drawn:
         custom, shade = field.custom, field.colour(field.last)
-        opacity = custom.get("fillOpacity", 0) / 100
-        values = np.array([np.nan if v is None else v for v in field.values], float)
+        values = field.numbers
         if custom.get("drawStyle") == "bars":
             below = np.array([base.get(time, 0.0) if stacked else 0.0 for time in field.times])
             width = (end - start).total_seconds() / 86_400 / 90
-            axes.bar(field.times, values, width, below, color=shade, alpha=max(opacity, 0.4))  # type: ignore[arg-type]
+            axes.bar(field.times, values, width, below, color=shade, alpha=0.85)  # type: ignore[arg-type]
             base |= {t: b + v for t, b, v in zip(field.times, below, values, strict=True)}
             continue
         axes.plot(field.times, values, color=shade,  # type: ignore[arg-type]
@@ -83,20 +117,27 @@ def timeseries(axes: Axes, panel: Json, answers: list[Any], start: datetime, end
                   linestyle="--" if (custom.get("lineStyle") or {}).get("fill") == "dash" else "-",
                   drawstyle="steps-post" if "step" in custom.get("lineInterpolation", "")
                   else "default")  # fmt: skip
-        other = next((f for f in drawn if f.name == custom.get("fillBelowTo")), None)
-        if other and len(other.values) == len(values):
-            low = np.array([np.nan if v is None else v for v in other.values], float)
-            axes.fill_between(field.times, low, values, color=shade, alpha=max(opacity, 0.12), lw=0)  # type: ignore[arg-type]
-        elif opacity and not other:
-            floor = min(0.0, float(np.nanmin(values))) if field.config.get("min") == 0 else None
-            low_edge = floor if floor is not None else axes.get_ylim()[0]
-            axes.fill_between(field.times, low_edge, values, color=shade, alpha=opacity * 0.8, lw=0)  # type: ignore[arg-type]
     if drawn:
         limits(axes, drawn)
+        for field in drawn:
+            filled(axes, field, drawn)
         unit_axis(axes.yaxis, drawn[0])
         hidden = [f for f in drawn if (f.custom.get("hideFrom") or {}).get("legend")]
         legend(axes, [(f.name, f.colour(f.last)) for f in drawn if f not in hidden])
     time_axis(axes, start, end)
+
+
+def filled(axes: Axes, field: Field, drawn: list[Field]) -> None:
+    """The area under a line, or between it and the one that it names."""
+    opacity = field.custom.get("fillOpacity", 0) / 100
+    below = next((f for f in drawn if f.name == field.custom.get("fillBelowTo")), None)
+    if not opacity or field.custom.get("drawStyle") == "bars":
+        return
+    floor: Any = max(0.0, axes.get_ylim()[0])
+    if below and len(below.values) == len(field.values):
+        floor = below.numbers
+    axes.fill_between(field.times, floor, field.numbers, color=field.colour(field.last),  # type: ignore[arg-type]
+                      alpha=opacity, lw=0)  # fmt: skip
 
 
 def limits(axes: Axes, drawn: list[Field]) -> None:
@@ -104,7 +145,9 @@ def limits(axes: Axes, drawn: list[Field]) -> None:
     config, custom = drawn[0].config, drawn[0].custom
     low, high = axes.get_ylim()
     low = min(low, custom.get("axisSoftMin", low)) if config.get("min") is None else config["min"]
-    high = max(high, custom.get("axisSoftMax", high)) if config.get("max") is None else config["max"]
+    high = (
+        max(high, custom.get("axisSoftMax", high)) if config.get("max") is None else config["max"]
+    )
     axes.set_ylim(low, high if high > low else low + 1)
     mode = (custom.get("thresholdsStyle") or {}).get("mode", "off")
     steps = drawn[0].steps()
@@ -131,7 +174,8 @@ def barchart(axes: Axes, panel: Json, answers: list[Any]) -> None:
     else:
         first, *rest = columns(panel, answer)
         drawn = [field for field in rest if field.is_numeric]
-        names, heights = [first.text(v) for v in first.values], [field.values for field in drawn]
+        names = [first.text(v).removesuffix(".00") for v in first.values]
+        heights = [field.values for field in drawn]
     if not drawn:
         return
     places, width = np.arange(len(names)), 0.8 / len(drawn)
@@ -143,6 +187,7 @@ def barchart(axes: Axes, panel: Json, answers: list[Any]) -> None:
     step = max(1, len(names) // 8)
     axes.set_xticks(places[::step], [name[:12] for name in names[::step]])
     axes.grid(visible=False, axis="x")
+    limits(axes, drawn)
     unit_axis(axes.yaxis, drawn[0])
     legend(axes, [(field.name, field.colour(field.last)) for field in drawn])
 
@@ -161,10 +206,10 @@ def xychart(axes: Axes, panel: Json, answers: list[Any]) -> None:
             axes.plot(xs, ys, color=found[y].colour(), linewidth=0.8)
         elif third:
             shades = np.array(found[third].values, float)
-            drawn = axes.scatter(xs, ys, 5, shades, cmap="plasma", alpha=0.8, linewidths=0)
+            drawn = axes.scatter(xs, ys, 5, shades, cmap=SCHEME, alpha=0.9, linewidths=0)
             bar = axes.figure.colorbar(drawn, ax=axes, pad=0.015, fraction=0.04)
             bar.ax.tick_params(colors=WEAK, labelsize=SMALL, length=0)
-            bar.outline.set_visible(False)  # type: ignore[operator]
+            bar.outline.set_visible(False)
             unit_axis(bar.ax.yaxis, found[third])
             axes.text(1.0, 1.015, third, fontsize=SMALL, color=WEAK, ha="right",
                       transform=axes.transAxes)  # fmt: skip
@@ -181,6 +226,8 @@ def statetimeline(
 ) -> None:
     """A bar for each line, in the colours of its states."""
     drawn = lines(panel, answers)
+    # The newest may come first.
+    drawn = [field.in_order() for field in drawn]
     shades: dict[str, str] = {}
     for row, field in enumerate(reversed(drawn)):
         spans = list(zip(field.times, field.values, strict=True))
@@ -195,7 +242,7 @@ def statetimeline(
             shades.setdefault(text, shade or list(NAMED.values())[len(shades) % 6])
             left = max(begin, start)
             axes.barh(row, until - left, 0.72, left, color=shades[text], alpha=0.75)  # type: ignore[arg-type]
-            if (until - left) / (end - start) > 0.012 * len(text) + 0.01:
+            if (until - left) / (end - start) * inches(axes)[0] > 0.06 * len(text) + 0.06:
                 axes.text(left, row, f" {text}", va="center", fontsize=SMALL, color="white",  # type: ignore[arg-type]
                           clip_on=True)  # fmt: skip
     axes.set_yticks(range(len(drawn)), [field.name[:22] for field in reversed(drawn)])
@@ -211,16 +258,17 @@ def geomap(axes: Axes, panel: Json, answers: list[Any]) -> None:
         where, style = layer["location"], layer["config"]["style"]
         x, y = (np.array(found[where[n]].values, float) for n in ("longitude", "latitude"))
         by = style["color"].get("field")
-        size = style["size"].get("fixed", 5) ** 2 / 2
+        size = style["size"].get("fixed", 5) ** 2
         shade = np.array(found[by].values, float) if by else colour(style["color"]["fixed"])
-        axes.scatter(x, y, size, shade, cmap="plasma", alpha=style.get("opacity", 1), linewidths=0)
+        scheme = SCHEME if by else None
+        axes.scatter(x, y, size, shade, cmap=scheme, alpha=style.get("opacity", 1), linewidths=0)
         name = (style.get("text") or {}).get("field")
-        for place in range(len(x)) if name else ():
-            axes.annotate(str(found[name].values[place]), (x[place], y[place]), (0, 8),
+        for place in range(len(x)) if isinstance(name, str) else ():
+            axes.annotate(str(found[str(name)].values[place]), (x[place], y[place]), (0, 8),
                           textcoords="offset points", ha="center", fontsize=7, color=TEXT)  # fmt: skip
     axes.set_aspect(1.0, adjustable="datalim")
-    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%.2f° E"))
-    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%.2f°"))
+    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%.3f° E"))
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%.3f°"))
     axes.text(0.99, 0.015, "Grafana draws a street map under it", fontsize=SMALL, color=WEAK,
               ha="right", transform=axes.transAxes)  # fmt: skip
 
@@ -242,7 +290,7 @@ def heatmap(axes: Axes, panel: Json, answers: list[Any], start: datetime, end: d
     if len(times) > 1:
         rows = [dict(zip(field.times, field.values, strict=True)) for field in drawn]
         cells = np.array([[row.get(time) or np.nan for time in times] for row in rows], float)
-        axes.pcolormesh(times, range(len(drawn)), cells, cmap="plasma", shading="nearest")  # type: ignore[arg-type]
+        axes.pcolormesh(times, range(len(drawn)), cells, cmap=SCHEME, shading="nearest")  # type: ignore[arg-type]
         axes.set_yticks(range(len(drawn)), [field.name for field in drawn])
     time_axis(axes, start, end)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from tests.integration.dashboards.asking import Answer
 from tests.previews.units import DEFAULT_STEPS, PALETTE, colour, written
@@ -46,6 +48,17 @@ class Field:
         return bool(there) and all(isinstance(v, (int, float)) for v in there)
 
     @property
+    def numbers(self) -> np.ndarray[Any, Any]:
+        """The values, NaN where there is none."""
+        return np.array([np.nan if value is None else value for value in self.values], float)
+
+    def in_order(self) -> Field:
+        """The line from its earliest value on."""
+        order = sorted(range(len(self.times)), key=self.times.__getitem__)
+        times = tuple(self.times[place] for place in order)
+        return replace(self, times=times, values=[self.values[place] for place in order])
+
+    @property
     def last(self) -> Any:
         """The last value that is not null."""
         return next((value for value in reversed(self.values) if value is not None), None)
@@ -65,7 +78,7 @@ class Field:
 
     def steps(self) -> list[Json]:
         """The thresholds, from the lowest."""
-        return (self.config.get("thresholds") or {}).get("steps") or DEFAULT_STEPS
+        return list((self.config.get("thresholds") or {}).get("steps") or DEFAULT_STEPS)
 
     def colour(self, value: object = None, *, by_threshold: bool = False) -> str:
         """The colour of a value, or of the whole line."""
@@ -114,6 +127,14 @@ def columns(panel: Json, answer: Answer) -> list[Field]:
     ]
 
 
+def name_column(panel: Json) -> str:
+    """Which column names the lines: by itself `metric`, or what the panel is parted by."""
+    for transformation in panel.get("transformations") or []:
+        if transformation["id"] == "partitionByValues":
+            return str(transformation["options"]["fields"][0])
+    return "metric"
+
+
 def lines(panel: Json, answers: Iterable[tuple[str, Answer]]) -> list[Field]:
     """The lines over time of all queries.
 
@@ -122,15 +143,16 @@ def lines(panel: Json, answers: Iterable[tuple[str, Answer]]) -> list[Field]:
         answers: of each query its format and the answer.
     """
     found: dict[str, tuple[list[datetime], list[Any]]] = {}
+    naming = name_column(panel)
     for _, answer in answers:
         rows = answer.dicts()
         time = "time" if "time" in answer.columns else next(
             (c for c in answer.columns if rows and isinstance(rows[0][c], datetime)), ""
         )  # fmt: skip
-        names = [column for column in answer.columns if column not in (time, "metric")]
+        names = [column for column in answer.columns if column not in (time, naming)]
         for row in rows:
             for column in names:
-                parts = [row.get("metric"), column if len(names) > 1 or "metric" not in row else ""]
+                parts = [row.get(naming), column if len(names) > 1 or naming not in row else ""]
                 name = " ".join(str(part) for part in parts if part)
                 times, values = found.setdefault(name, ([], []))
                 times.append(row[time])

@@ -60,14 +60,15 @@ def stat(axes: Axes, panel: Json, answers: list[Any]) -> None:
         shade, text = field.colour(value, by_threshold=True), field.text(value)
         if filled:
             axes.add_patch(Rectangle((x + 0.02, y + 0.02), w - 0.04, h - 0.04, color=shade))
-        size = min(h * 30, 17, w * 118 / max(len(text), 3))
+        size = min(h * 30, 17, w * 100 / max(len(text), 3))
         # What stands alone has its name in the panel's title.
         named = len(shown) > 1 or panel["options"].get("textMode") == "value_and_name"
         axes.text(x + w / 2, y + h * (0.4 if named else 0.5), text, ha="center", va="center",
                   fontsize=max(size, 6), color="white" if filled else shade, weight="bold")  # fmt: skip
         if named:
-            axes.text(x + w / 2, y + h * 0.8, name[: int(w * 15)], ha="center", va="center",
-                      fontsize=6.5, color="white" if filled else WEAK)  # fmt: skip
+            # A long one takes some lines.
+            axes.text(x + w / 2, y + h * 0.8, textwrap.fill(name, int(w * 16)), ha="center",
+                      va="center", fontsize=6.5, color="white" if filled else WEAK)  # fmt: skip
 
 
 def bargauge(axes: Axes, panel: Json, answers: list[Any]) -> None:
@@ -111,7 +112,7 @@ def table(axes: Axes, panel: Json, answers: list[Any]) -> None:
                 draw_gauge(axes, field, field.values[row - 1], (x, y, own))
             room = int(own * 19)
             shown = text if len(text) <= room else text[: max(room - 1, 1)] + "…"
-            axes.text(x + (own - 0.06 if right else 0.03), y, shown, fontsize=6.3, color=shade,
+            axes.text(x + (own - 0.12 if right else 0.03), y, shown, fontsize=6.3, color=shade,
                       va="center", ha="right" if right else "left")  # fmt: skip
         x += own
     for row in range(rows + 1):
@@ -141,7 +142,9 @@ def text(axes: Axes, panel: Json) -> None:
                 is_code = not is_code
                 continue
             clean = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", line.replace("\n", " "))
-            for part in [line] if is_code else textwrap.wrap(re.sub(r"[*`#]", "", clean), int(width * 14)):
+            for part in (
+                [line] if is_code else textwrap.wrap(re.sub(r"[*`#]", "", clean), int(width * 14))
+            ):
                 style = {"family": "monospace", "backgroundcolor": BACKGROUND} if is_code else {}
                 axes.text(0.03, y, part, fontsize=7, color=TEXT, va="top", **style)  # type: ignore[arg-type]
                 y -= 0.17

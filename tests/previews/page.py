@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from dashboards.macros import Value, seconds
+from dashboards.macros import Value, View, seconds
 from tests.integration.dashboards.asking import Answer, Session, ask, choose, view_of
 from tests.previews import charts, figures
-from tests.previews.units import BACKGROUND, EDGE, PANEL, TEXT, WEAK, ZONE
+from tests.previews.units import BACKGROUND, EDGE, PANEL, TEXT, WEAK, colour
 
 Json = dict[str, Any]
 
@@ -59,6 +59,7 @@ def picture(session: Session, board: Json, end: datetime) -> bytes:
     whole = view_of({"gridPos": {"w": 24}}, start, end)
     chosen, there = choose(session, board, whole, everything=True)
     placed = list(places(board, chosen, there))
+    marks = list(marked(session, board, whole, chosen))
     height = max(y + h for _, y, _, h in (each.place for each in placed)) * LINE + HEAD + FOOT
     figure = Figure((24 * COLUMN + 2 * GAP, height), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
@@ -68,7 +69,7 @@ def picture(session: Session, board: Json, end: datetime) -> bytes:
             x, y = corner(figure, each.place)
             figure.text(x, y, f"⌄ {each.panel['title']}", fontsize=9, color=TEXT, va="center")
         else:
-            drawn(figure, each, session, start, end)
+            drawn(figure, each, session, start, end, marks)
     return compressed(figure)
 
 
@@ -106,7 +107,7 @@ def corner(figure: Figure, place: tuple[float, float, float, float]) -> tuple[fl
 
 def heading(figure: Figure, board: Json, chosen: Mapping[str, Value]) -> None:
     """The title, what is chosen, and at the foot what this is."""
-    width, height = figure.get_size_inches()
+    _, height = figure.get_size_inches()
     figure.text(0.012, 1 - 0.2 / height, board["title"], fontsize=13, color=TEXT, va="center",
                 weight="bold")  # fmt: skip
     labels = {v["name"]: v.get("label") or v["name"] for v in board["templating"]["list"]}
@@ -115,7 +116,6 @@ def heading(figure: Figure, board: Json, chosen: Mapping[str, Value]) -> None:
     since = f"Last {board['time']['from'].removeprefix('now-')}"
     figure.text(0.988, 1 - 0.2 / height, since, fontsize=8, color=WEAK, va="center", ha="right")
     figure.text(0.5, 0.13 / height, NOTE, fontsize=7, color=WEAK, va="center", ha="center")
-    del width
 
 
 def shown_value(value: Value) -> str:
@@ -125,7 +125,24 @@ def shown_value(value: Value) -> str:
     return "All" if list(value) == ["*"] else ", ".join(value)
 
 
-def drawn(figure: Figure, each: Placed, session: Session, start: datetime, end: datetime) -> None:
+def marked(
+    session: Session, board: Json, view: View, chosen: Mapping[str, Value]
+) -> Iterator[charts.Mark]:
+    """What is marked on all panels over time, of the annotations that are on at first."""
+    for mark in board.get("annotations", {}).get("list", []):
+        if mark["enable"]:
+            for row in ask(session, mark["target"]["rawSql"], view, chosen).dicts():
+                yield charts.Mark(row["time"], row.get("timeend"), colour(mark["iconColor"]))
+
+
+def drawn(
+    figure: Figure,
+    each: Placed,
+    session: Session,
+    start: datetime,
+    end: datetime,
+    marks: list[charts.Mark],
+) -> None:
     """One panel: its box, its title and what is in it."""
     width, height = figure.get_size_inches()
     x, y, w, h = each.place
@@ -146,6 +163,8 @@ def drawn(figure: Figure, each: Placed, session: Session, start: datetime, end: 
         margins |= {"left": 0.62, "bottom": 0.47}
     if kind in ("state-timeline", "heatmap"):
         margins["left"] = 1.2
+    if kind == "xychart":
+        margins["right"] = 0.35
     inner = (
         (left + margins["left"]) / width,
         1 - (top + box_height - margins["bottom"]) / height,
@@ -154,6 +173,8 @@ def drawn(figure: Figure, each: Placed, session: Session, start: datetime, end: 
     )
     axes = figure.add_axes(inner)
     fill(axes, each, session, start, end)
+    if kind == "timeseries" and axes.lines + list(axes.patches):
+        charts.with_marks(axes, marks)
 
 
 def fill(axes: Axes, each: Placed, session: Session, start: datetime, end: datetime) -> None:
@@ -176,13 +197,27 @@ def fill(axes: Axes, each: Placed, session: Session, start: datetime, end: datet
         over_time = kind in ("timeseries", "statetimeline", "heatmap")
         span = (start, end) if over_time else ()
         getattr(charts, kind)(axes, panel, answers, *span)
+        make_room(axes, each)
+
+
+def make_room(axes: Axes, each: Placed) -> None:
+    """Move the left side of the axes so far that their numbers are in the panel."""
+    figure = axes.figure
+    texts = axes.yaxis.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # type: ignore[arg-type, no-untyped-call]
+    if texts is None:
+        return
+    left = (each.place[0] * COLUMN + 2 * GAP + 0.07) * DPI
+    moved = (left - texts.x0) / figure.bbox.width
+    x, y, width, height = axes.get_position().bounds
+    axes.set_position((x + moved, y, width - moved, height))
 
 
 def compressed(figure: Figure) -> bytes:
-    """A PNG of few colours, which is all that such a picture has."""
+    """A PNG of few colours, which are enough here. Other methods lose those that are rare."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", facecolor=BACKGROUND)
     small = io.BytesIO()
-    picture = Image.open(drawn).convert("RGB")
-    picture.quantize(128, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    Image.open(drawn).convert("RGB").quantize(
+        256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    ).save(small, format="png", optimize=True)
     return small.getvalue()

@@ -131,7 +131,9 @@ def queries_of(
     for panel in panels_of(board):
         for target in panel.get("targets", []):
             name = f"{board['uid']}: {panel['title']} [{target['refId']}]"
-            yield Asked(name, panel["type"], target, view_of(panel, start, end), first(panel, there))
+            yield Asked(
+                name, panel["type"], target, view_of(panel, start, end), first(panel, there)
+            )
 
 
 def first(panel: Json, there: Mapping[str, list[str]]) -> dict[str, Value]:

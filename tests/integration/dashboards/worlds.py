@@ -27,7 +27,7 @@ Session = psycopg.Connection[Any]
 
 # What is Shady's, and nobody's else.
 TEXT, NUMBER, LIMIT = "qqx", 1e17, 1e13
-ODD_NAME = "O'Hara \"Zoë\" 🚀 \u202eمرحبا\u202c $1 %s \\ ${park}"
+ODD_NAME = 'O\'Hara "Zoë" 🚀 \u202eمرحبا\u202c $1 %s \\ ${park}'
 
 OTHERS = """
 INSERT INTO parks (id, name, time_zone, latitude, longitude)
@@ -82,19 +82,26 @@ INSERT INTO latest (series_id, ts, state)
     ON CONFLICT DO NOTHING;
 INSERT INTO flags
     SELECT s.id, %(end)s::timestamptz - n * INTERVAL '25 minutes', 'above-range'
-    FROM series s, generate_series(1, 40) n WHERE s.kind = 'number' AND s.id %% 4 = n %% 4;
+    FROM series s, generate_series(1, 40) n
+    WHERE s.metric LIKE '%%temperature' AND s.id %% 4 = n %% 4 OR s.metric = 'qqx';
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
-    SELECT %(end)s::timestamptz - hour * INTERVAL '5 hours' - n * INTERVAL '1 second', id, 't',
-           CASE WHEN tenant_id = 'shady' THEN 'qqx'
-                ELSE (ARRAY['quota', 'clock-ahead', 'not-a-number'])[1 + hour %% 3] END,
-           CASE WHEN tenant_id = 'shady' THEN 'qqx' ELSE 'why' END, '{}', 2
-    FROM devices, generate_series(0, 8) hour, generate_series(1, 12) n;
+    SELECT %(end)s::timestamptz - hour * INTERVAL '5 hours' - n * INTERVAL '3 seconds'
+               - length(id) * INTERVAL '80 seconds',
+           id, 'devices/' || id || '/telemetry',
+           CASE WHEN tenant_id = 'shady' THEN 'qqx' ELSE reason END,
+           CASE WHEN tenant_id = 'shady' THEN 'qqx' ELSE detail END, '{}', 2
+    FROM devices, generate_series(0, 8) hour, generate_series(1, 12) n,
+         (VALUES (0, 'quota', 'the day''s quota is used up'),
+                 (1, 'clock-ahead', 'the time is more than an hour ahead'),
+                 (2, 'not-a-number', 'the value is NaN')) AS reasons (number, reason, detail)
+    WHERE (hour + length(id)) %% 3 = number;
 INSERT INTO device_statuses
-    SELECT id, %(end)s::timestamptz - n * INTERVAL '3 hours' - INTERVAL '11 minutes', n %% 2 = 0
-    FROM devices, generate_series(0, 14) n;
+    SELECT id, %(end)s::timestamptz - n / 2 * INTERVAL '5 hours' - n %% 2 * INTERVAL '35 minutes'
+               - INTERVAL '11 minutes', n %% 2 = 0
+    FROM devices, generate_series(0, 9) n;
 INSERT INTO device_activity (device_id, last_seen, online)
-    SELECT id, %(end)s::timestamptz - CASE WHEN id LIKE '%%-2' THEN INTERVAL '3 hours'
-                                      ELSE INTERVAL '1 minute' END, true
+    SELECT id, %(end)s::timestamptz - CASE WHEN id IN ('battery-pack-2', 'odd-2', 'qqx-own')
+                                      THEN INTERVAL '3 hours' ELSE INTERVAL '1 minute' END, true
     FROM devices
     ON CONFLICT (device_id) DO UPDATE SET last_seen = excluded.last_seen;
 INSERT INTO arrivals
