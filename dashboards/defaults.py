@@ -149,6 +149,17 @@ def time_panel(title: str, description: str, sql: str) -> timeseries.Panel:
     )
 
 
+def bars(panel: timeseries.Panel, most_points: int = 100) -> timeseries.Panel:
+    """Draw what is counted as stacked bars: where nothing came there is no bar."""
+    return (
+        panel.min(0)
+        .max_data_points(most_points)
+        .draw_style(shapes.GraphDrawStyle.BARS)
+        .fill_opacity(80)
+        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+    )
+
+
 def table_panel(title: str, description: str, sql: str) -> table.Panel:
     """Rows as they come."""
     return (

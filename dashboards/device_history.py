@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.builders import dashboard, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.defaults import time_panel, with_units
@@ -50,7 +50,17 @@ FROM points, limits, LATERAL (VALUES
 WHERE value IS NOT NULL
 ORDER BY time""",
     )
-    return styled(with_units(panel.unit("short"))).span(24).repeat("metric").repeat_direction("v")
+    panel = styled(with_units(panel.unit("short"))).links([comparison()])
+    return panel.span(24).repeat("metric").repeat_direction("v")
+
+
+def comparison() -> dashboard.DashboardLink:
+    """To the same metric of other devices."""
+    return (
+        dashboard.DashboardLink("Compare with other devices")
+        .type(models.DashboardLinkType.LINK)
+        .url("/d/technopark-compare?var-metric=${metric}&${__url_time_range}")
+    )
 
 
 def styled(panel: timeseries.Panel) -> timeseries.Panel:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import common, dashboard, stat, table, timeseries
-from grafana_foundation_sdk.models import common as shapes
+from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.annotations import rejection_bursts
 from dashboards.board import board, fill
 from dashboards.defaults import (
+    bars,
     number_panel,
     one,
     several,
@@ -148,12 +148,13 @@ WHERE $__timeFilter(ts)
 def values_by_park() -> timeseries.Panel:
     """How much arrives, and where."""
     return (
-        time_panel(
-            "Values per second by park",
-            "Numbers and booleans stored in the last three hours of the chosen time, by the time "
-            "of the reading: of all devices, more would take long. Devices of virtual tenants that "
-            "stand in no lab are under “no park”.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval, 0),
+        bars(
+            time_panel(
+                "Values per second by park",
+                "Numbers and booleans of the last three hours of the chosen time, by the time of "
+                "the reading: of all devices, more would take long. Devices of virtual tenants "
+                "that stand in no lab are under “no park”.",
+                sql("""SELECT $__timeGroupAlias(ts, $__interval),
   coalesce(park, 'no park') AS metric,
   count(*) * 1000.0 / $__interval_ms AS "Values per second"
 FROM telemetry
@@ -163,21 +164,22 @@ WHERE $__timeFilter(ts)
   AND CHOSEN
 GROUP BY 1, 2
 ORDER BY 1"""),
+            ),
+            most_points=90,
         )
         .time_from("3h")
         .unit("suffix:/s")
-        .min(0)
     )
 
 
 def rejections_by_reason() -> timeseries.Panel:
     """Why messages were refused."""
-    return (
+    return bars(
         time_panel(
             "Rejections by reason",
             "Messages, or parts of one, that were not stored, by the machine-readable reason. "
             "The API lists each with its explanation and the beginning of the payload.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval, 0),
+            sql("""SELECT $__timeGroupAlias(ts, $__interval),
   reason AS metric,
   count(*) AS "Rejections"
 FROM rejections
@@ -186,12 +188,7 @@ WHERE $__timeFilter(ts)
 GROUP BY 1, 2
 ORDER BY 1"""),
         )
-        .unit("short")
-        .min(0)
-        .draw_style(shapes.GraphDrawStyle.BARS)
-        .fill_opacity(80)
-        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
-    )
+    ).unit("short")
 
 
 def silent_devices() -> table.Panel:

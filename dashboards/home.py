@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import common, dashboard, stat, table, text, timeseries
-from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.annotations import rejection_bursts, stage_changes
 from dashboards.board import board, fill
 from dashboards.defaults import (
+    bars,
     number_panel,
     table_panel,
     time_panel,
@@ -90,21 +90,22 @@ WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()""",
 def arriving() -> timeseries.Panel:
     """How much arrived."""
     return (
-        time_panel(
-            "Values arriving",
-            "Numbers and booleans for each second, by the time of the reading, in the last hour of "
-            "the chosen time. A step down is a device that went away.",
-            """SELECT $__timeGroupAlias(ts, $__interval, 0),
+        bars(
+            time_panel(
+                "Values arriving",
+                "Numbers and booleans for each second, by the time of the reading, in the last "
+                "hour of the chosen time. A step down is a device that went away.",
+                """SELECT $__timeGroupAlias(ts, $__interval),
   count(*) * 1000.0 / $__interval_ms AS "Values per second"
 FROM telemetry
 WHERE $__timeFilter(ts)
   AND ts > $__timeTo()::timestamptz - INTERVAL '1 hour'
 GROUP BY 1
 ORDER BY 1""",
+            ),
+            most_points=60,
         )
         .unit("suffix:/s")
-        .min(0)
-        .max_data_points(60)
         .time_from("1h")
         .legend(common.VizLegendOptions().show_legend(False))
     )
@@ -149,13 +150,13 @@ LIMIT 200""",
 
 def rejections_by_reason() -> timeseries.Panel:
     """Why messages were refused."""
-    return (
+    return bars(
         time_panel(
             "Rejections by reason",
             "Messages of the tenant's own devices, or parts of one, that were not stored, by the "
             "reason. The API lists each with its explanation, and replays it when the cause is "
             "mended.",
-            """SELECT $__timeGroupAlias(ts, $__interval, 0),
+            """SELECT $__timeGroupAlias(ts, $__interval),
   reason AS metric,
   count(*) AS "Rejections"
 FROM rejections
@@ -163,13 +164,7 @@ WHERE $__timeFilter(ts)
 GROUP BY 1, 2
 ORDER BY 1""",
         )
-        .unit("short")
-        .min(0)
-        .max_data_points(100)
-        .draw_style(shapes.GraphDrawStyle.BARS)
-        .fill_opacity(80)
-        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
-    )
+    ).unit("short")
 
 
 def least_complete() -> table.Panel:
