@@ -11,6 +11,7 @@ from dashboards.fields.choice import devices, of
 from dashboards.fields.panels import (
     BLACK,
     BLUE,
+    BY_HOUR,
     GREEN,
     ORANGE,
     POINTS,
@@ -27,7 +28,7 @@ from dashboards.fields.panels import (
     units_of,
     zones_drawn,
 )
-from dashboards.fields.sums import ZONES, days, hours, increments
+from dashboards.fields.sums import RECENT, days, hours, increments, zones
 from dashboards.rolled import rolled
 
 UID = "technopark-air"
@@ -185,10 +186,11 @@ def fine_by_day() -> barchart.Panel:
     """Whether a day was healthy."""
     return day_bars(
         "PM2.5 by day",
-        "Mean of fine particles on each day of the park, from whole hours. WHO recommends at most "
-        "15 µg/m³ on all but three or four days a year (2021); the index calls it good to 15.5.",
+        "Mean of fine particles on each of the last 31 days of the chosen time, from midnight to "
+        "midnight of the park. WHO recommends at most 15 µg/m³ on all but three or four days a "
+        "year (2021); the index calls it good to 15.5.",
         f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric, sum(sum) / sum(n) AS value
-FROM {hours(of(KEY, "pm2_5"))} AS r JOIN {ZONES} AS zones USING (device)
+FROM {hours(of(KEY, "pm2_5"))} AS r JOIN {zones(KEY)} AS zones USING (device)
 GROUP BY 1, 2""",
     ).unit("conμgm3")
 
@@ -248,6 +250,7 @@ LEFT JOIN (
     sum(sum) FILTER (WHERE metric = 'wind_speed')
       / sum(n) FILTER (WHERE metric = 'wind_speed') AS speed
   FROM {rolled(of(KEY, "wind_speed", "wind_direction"))} AS r
+  WHERE {RECENT}
   GROUP BY device, $__timeGroup(ts, $__interval)
 ) AS winds USING (sector)
 GROUP BY sector
@@ -259,7 +262,7 @@ ORDER BY sector"""
         "last direction counts.",
         Query(sql, "table"),
     )
-    panel.span(8).max_data_points(POINTS).x_tick_label_spacing(0)
+    panel.span(8).max_data_points(BY_HOUR).x_tick_label_spacing(0)
     return units_of(panel, {"Share of time": "percent", "Mean speed": "velocityms"})
 
 
@@ -287,14 +290,13 @@ ORDER BY 1"""
 
 def rain_by_day() -> barchart.Panel:
     """How much fell."""
-    rain = increments(hours(of(KEY, "rain_today")))
     return (
         day_bars(
             "Rain by day",
-            "By how far the gauge of each station rose on each day of its park, which it begins at "
-            "zero. More than 50 mm in a day is heavy rain (BMKG), more than 100 mm very heavy.",
-            f"""SELECT day AS time, device AS metric, amount AS value
-FROM {days(rain)} AS rain""",
+            "By how far the gauge of each station rose on each of the last 31 days of the chosen "
+            "time, from midnight to midnight of the park. More than 50 mm in a day is heavy rain "
+            "(BMKG), more than 100 mm very heavy.",
+            days(increments(hours(of(KEY, "rain_today"))), KEY),
         )
         .span(8)
         .unit("lengthmm")
