@@ -7,16 +7,14 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.board import board, fill
 from dashboards.defaults import Query, table_panel, time_panel
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
+from dashboards.fields.ispu import BANDS, BANDS_PM2_5, BANDS_PM10, BREAKS
 from dashboards.fields.panels import (
-    BLACK,
-    BLUE,
     BY_HOUR,
     GREEN,
     ORANGE,
     POINTS,
     RED,
-    YELLOW,
     bars,
     bars_now,
     day_bars,
@@ -33,23 +31,6 @@ from dashboards.rolled import rolled
 
 UID = "technopark-air"
 KEY = "pm2_5"
-# Of Indonesia's air pollution index ISPU: the means of 24 hours, in µg/m³, at which it is 50, 100,
-# 200, 300 and 500. Peraturan Menteri LHK P.14/2020, Lampiran I. Between two it is a straight line.
-INDEX = (50, 100, 200, 300, 500)
-PM2_5 = (15.5, 55.4, 150.4, 250.4, 500)
-PM10 = (50, 150, 350, 420, 500)
-# The regulation's colours of good, moderate, unhealthy, very unhealthy and hazardous air.
-COLOURS = (GREEN, BLUE, YELLOW, RED, BLACK)
-BANDS_PM2_5 = steps(COLOURS[0], *zip(PM2_5, COLOURS[1:], strict=False))
-BANDS_PM10 = steps(COLOURS[0], *zip(PM10, COLOURS[1:], strict=False))
-# As a table in SQL: metric, from, to, index at from, index at to.
-BREAKS = ",\n    ".join(
-    f"('{metric}', {low}, {high}, {first}, {last})"
-    for metric, limits in (("pm2_5", PM2_5), ("pm10", PM10))
-    for low, high, first, last in zip(
-        (0, *limits[:-1]), limits, (0, *INDEX[:-1]), INDEX, strict=True
-    )
-)
 # Sectors of the wind, in degrees.
 SECTOR = 30
 
@@ -61,6 +42,7 @@ def air_quality() -> dashboard.Dashboard:
         "Air quality",
         "Air-quality stations: particles by Indonesia's index, carbon dioxide, and the weather.",
         [devices(KEY)],
+        marks(chosen(KEY)),
     )
     return fill(
         made,
@@ -137,13 +119,10 @@ LIMIT 100""",
     )
     panel.height(8).span(8).decimals(0)
     units_of(panel, {"PM2.5": "conμgm3", "PM10": "conμgm3"})
-    bands = steps(
-        COLOURS[0], *((limit + 1, c) for limit, c in zip(INDEX, COLOURS[1:], strict=False))
-    )
     return devices_linked(panel).override_by_name(
         "ISPU",
         [
-            models.DynamicConfigValue("thresholds", bands.build().to_json()),
+            models.DynamicConfigValue("thresholds", BANDS.build().to_json()),
             models.DynamicConfigValue(
                 "custom.cellOptions", {"type": "color-background", "mode": "basic"}
             ),

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import bargauge, dashboard, stat, statetime
 
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel, time_panel, with_units
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BY_HOUR,
     GREEN,
@@ -51,6 +51,7 @@ def battery() -> dashboard.Dashboard:
         "Battery",
         "Battery packs: charge, health, cells, temperature, resistance, and what they give back.",
         [devices(KEY)],
+        marks(chosen(KEY)),
     )
     return fill(
         made,

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders import (
 
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
     GREEN,
@@ -65,6 +65,7 @@ def solar() -> dashboard.Dashboard:
         "Solar",
         "Photovoltaic plants: power and energy, performance, temperatures, and the grid.",
         [devices(KEY), capacity()],
+        marks(chosen(KEY)),
     )
     return fill(
         made,

@@ -101,6 +101,31 @@ def test_no_panel_shows_anything_to_others_nor_fails_without_devices(
     )
 
 
+@pytest.mark.parametrize("audience", ["park:cimahi", "operators"])
+def test_the_park_and_the_operators_see_the_same_days(
+    sunny: psycopg.Connection[Any], simulated: Simulated, audience: str
+) -> None:
+    with simulated.session(audience) as reader:
+        for key in [key for key in QUERIES if "by day" in key[1]]:
+            assert ask(reader, simulated, key) == ask(sunny, simulated, key), key
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_marks_are_those_of_the_devices_of_the_field(
+    sunny: psycopg.Connection[Any], simulated: Simulated, name: str
+) -> None:
+    view = View(simulated.start, simulated.end + timedelta(days=1), timedelta(minutes=5))
+    chosen: dict[str, str | list[str]] = {"device": "motor-bench-1" if name == "motor" else ["*"]}
+    marks = {mark["name"]: mark["target"]["rawSql"] for mark in BOARDS[name]["annotations"]["list"]}
+    found = {
+        mark: sunny.execute(expand(query, view, chosen).encode()).fetchall()
+        for mark, query in marks.items()
+    }
+    # Each device became a prototype when the world was made.
+    assert len(found.pop("Stage changes")) == (1 if name == "motor" else 2)
+    assert not any(found.values())
+
+
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_variable_offers_the_devices_of_the_field(
     sunny: psycopg.Connection[Any], name: str
