@@ -7,15 +7,14 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.board import board, fill
 from dashboards.defaults import Query, table_panel, time_panel
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
+from dashboards.fields.ispu import BANDS, BANDS_PM2_5, BANDS_PM10, BREAKS
 from dashboards.fields.panels import (
-    BLACK,
-    BLUE,
+    BY_HOUR,
     GREEN,
     ORANGE,
     POINTS,
     RED,
-    YELLOW,
     bars,
     bars_now,
     day_bars,
@@ -27,28 +26,11 @@ from dashboards.fields.panels import (
     units_of,
     zones_drawn,
 )
-from dashboards.fields.sums import ZONES, days, hours, increments
+from dashboards.fields.sums import RECENT, days, hours, increments, zones
 from dashboards.rolled import rolled
 
 UID = "technopark-air"
 KEY = "pm2_5"
-# Of Indonesia's air pollution index ISPU: the means of 24 hours, in µg/m³, at which it is 50, 100,
-# 200, 300 and 500. Peraturan Menteri LHK P.14/2020, Lampiran I. Between two it is a straight line.
-INDEX = (50, 100, 200, 300, 500)
-PM2_5 = (15.5, 55.4, 150.4, 250.4, 500)
-PM10 = (50, 150, 350, 420, 500)
-# The regulation's colours of good, moderate, unhealthy, very unhealthy and hazardous air.
-COLOURS = (GREEN, BLUE, YELLOW, RED, BLACK)
-BANDS_PM2_5 = steps(COLOURS[0], *zip(PM2_5, COLOURS[1:], strict=False))
-BANDS_PM10 = steps(COLOURS[0], *zip(PM10, COLOURS[1:], strict=False))
-# As a table in SQL: metric, from, to, index at from, index at to.
-BREAKS = ",\n    ".join(
-    f"('{metric}', {low}, {high}, {first}, {last})"
-    for metric, limits in (("pm2_5", PM2_5), ("pm10", PM10))
-    for low, high, first, last in zip(
-        (0, *limits[:-1]), limits, (0, *INDEX[:-1]), INDEX, strict=True
-    )
-)
 # Sectors of the wind, in degrees.
 SECTOR = 30
 
@@ -60,6 +42,7 @@ def air_quality() -> dashboard.Dashboard:
         "Air quality",
         "Air-quality stations: particles by Indonesia's index, carbon dioxide, and the weather.",
         [devices(KEY)],
+        marks(chosen(KEY)),
     )
     return fill(
         made,
@@ -136,13 +119,10 @@ LIMIT 100""",
     )
     panel.height(8).span(8).decimals(0)
     units_of(panel, {"PM2.5": "conμgm3", "PM10": "conμgm3"})
-    bands = steps(
-        COLOURS[0], *((limit + 1, c) for limit, c in zip(INDEX, COLOURS[1:], strict=False))
-    )
     return devices_linked(panel).override_by_name(
         "ISPU",
         [
-            models.DynamicConfigValue("thresholds", bands.build().to_json()),
+            models.DynamicConfigValue("thresholds", BANDS.build().to_json()),
             models.DynamicConfigValue(
                 "custom.cellOptions", {"type": "color-background", "mode": "basic"}
             ),
@@ -185,10 +165,11 @@ def fine_by_day() -> barchart.Panel:
     """Whether a day was healthy."""
     return day_bars(
         "PM2.5 by day",
-        "Mean of fine particles on each day of the park, from whole hours. WHO recommends at most "
-        "15 µg/m³ on all but three or four days a year (2021); the index calls it good to 15.5.",
+        "Mean of fine particles on each of the last 31 days of the chosen time, from midnight to "
+        "midnight of the park. WHO recommends at most 15 µg/m³ on all but three or four days a "
+        "year (2021); the index calls it good to 15.5.",
         f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric, sum(sum) / sum(n) AS value
-FROM {hours(of(KEY, "pm2_5"))} AS r JOIN {ZONES} AS zones USING (device)
+FROM {hours(of(KEY, "pm2_5"))} AS r JOIN {zones(KEY)} AS zones USING (device)
 GROUP BY 1, 2""",
     ).unit("conμgm3")
 
@@ -248,6 +229,7 @@ LEFT JOIN (
     sum(sum) FILTER (WHERE metric = 'wind_speed')
       / sum(n) FILTER (WHERE metric = 'wind_speed') AS speed
   FROM {rolled(of(KEY, "wind_speed", "wind_direction"))} AS r
+  WHERE {RECENT}
   GROUP BY device, $__timeGroup(ts, $__interval)
 ) AS winds USING (sector)
 GROUP BY sector
@@ -259,7 +241,7 @@ ORDER BY sector"""
         "last direction counts.",
         Query(sql, "table"),
     )
-    panel.span(8).max_data_points(POINTS).x_tick_label_spacing(0)
+    panel.span(8).max_data_points(BY_HOUR).x_tick_label_spacing(0)
     return units_of(panel, {"Share of time": "percent", "Mean speed": "velocityms"})
 
 
@@ -287,14 +269,13 @@ ORDER BY 1"""
 
 def rain_by_day() -> barchart.Panel:
     """How much fell."""
-    rain = increments(hours(of(KEY, "rain_today")))
     return (
         day_bars(
             "Rain by day",
-            "By how far the gauge of each station rose on each day of its park, which it begins at "
-            "zero. More than 50 mm in a day is heavy rain (BMKG), more than 100 mm very heavy.",
-            f"""SELECT day AS time, device AS metric, amount AS value
-FROM {days(rain)} AS rain""",
+            "By how far the gauge of each station rose on each of the last 31 days of the chosen "
+            "time, from midnight to midnight of the park. More than 50 mm in a day is heavy rain "
+            "(BMKG), more than 100 mm very heavy.",
+            days(increments(hours(of(KEY, "rain_today"))), KEY),
         )
         .span(8)
         .unit("lengthmm")

@@ -6,8 +6,9 @@ from grafana_foundation_sdk.builders import bargauge, dashboard, stat, statetime
 
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel, time_panel, with_units
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
+    BY_HOUR,
     GREEN,
     ORANGE,
     POINTS,
@@ -21,7 +22,7 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
-from dashboards.fields.sums import SECONDS
+from dashboards.fields.sums import RECENT, SECONDS
 from dashboards.rolled import rolled
 
 UID = "technopark-battery"
@@ -36,6 +37,7 @@ INTERVALS = f"""(
       sum(sum) FILTER (WHERE metric = 'power') / sum(n) FILTER (WHERE metric = 'power') AS watts,
       last(last, ts) FILTER (WHERE metric = 'state_of_charge') AS percent
     FROM {rolled(of(KEY, "power", "state_of_charge"))} AS r
+    WHERE {RECENT}
     GROUP BY 1, 2
   ) AS means
   WINDOW moments AS (PARTITION BY device ORDER BY ts)
@@ -49,6 +51,7 @@ def battery() -> dashboard.Dashboard:
         "Battery",
         "Battery packs: charge, health, cells, temperature, resistance, and what they give back.",
         [devices(KEY)],
+        marks(chosen(KEY)),
     )
     return fill(
         made,
@@ -100,10 +103,11 @@ def throughput() -> stat.Panel:
     """What goes in, and what comes back."""
     panel = number_panel(
         "Energy",
-        "Of the chosen packs in the chosen time, from the mean power of each interval. Round-trip "
-        "efficiency: the energy that a percent of charge gives, as a share of the energy that it "
-        "takes; so packs need not end as full as they began. Over more than two days intervals are "
-        "hours, in which charging and discharging partly cancel: look at a day for exact kWh.",
+        "Of the chosen packs in the chosen time, at most in its last 31 days, from the mean power "
+        "of each interval. Round-trip efficiency: the energy that a percent of charge gives, as a "
+        "share of the energy that it takes; so packs need not end as full as they began. Over "
+        "more than two days intervals are hours, in which charging and discharging partly cancel: "
+        "look at a day for exact kWh.",
         f"""SELECT taken AS "In", given AS "Out",
   100 * (given / nullif(fallen, 0)) / nullif(taken / nullif(risen, 0), 0) AS "Round trip"
 FROM (
@@ -114,7 +118,7 @@ FROM (
   FROM {INTERVALS} AS intervals
 ) AS sums""",
     )
-    panel.height(8).span(8).unit("kwatth").decimals(2).max_data_points(1000)
+    panel.height(8).span(8).unit("kwatth").decimals(2).max_data_points(BY_HOUR)
     return units_of(panel, {"Round trip": "percent"})
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
+from dashboards.annotations import bookings, connection_losses, rejection_bursts, stage_changes
+from dashboards.board import Annotation
 from dashboards.defaults import several
 
 # So many lines can be told apart, and so many devices are read within a moment.
@@ -33,3 +35,9 @@ def of(key: str, *metrics: str) -> str:
     """SQL that is true of some metrics of the chosen devices."""
     names = ", ".join(f"'{metric}'" for metric in metrics)
     return f"metric IN ({names}) AND {chosen(key)}"
+
+
+def marks(condition: str) -> list[Annotation]:
+    """What happened to the devices of a dashboard, on all of its panels over time."""
+    kinds = (stage_changes, bookings, rejection_bursts, connection_losses)
+    return [kind(condition) for kind in kinds]

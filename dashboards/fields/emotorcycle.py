@@ -5,24 +5,22 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import (
     barchart,
     bargauge,
-    common,
     dashboard,
-    geomap,
     stat,
     statetimeline,
     table,
     timeseries,
 )
-from grafana_foundation_sdk.models import common as shapes
-from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.board import board, fill
-from dashboards.defaults import CHOSEN_SOURCE, Query, number_panel, table_panel
-from dashboards.fields.choice import devices, of
+from dashboards.defaults import number_panel, table_panel
+from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
+    BY_HOUR,
     GREEN,
     ORANGE,
+    POINTS,
     RED,
     bars_now,
     day_bars,
@@ -34,22 +32,14 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
-from dashboards.fields.sums import SECONDS, ZONES, days, hours, increments
+from dashboards.fields.sums import RECENT, SECONDS, days, hours, increments, zones
+from dashboards.fields.track import track
 from dashboards.rolled import rolled
 
 UID = "technopark-emotorcycle"
 KEY = "odometer"
-DISTANCE = increments(hours(of(KEY, "odometer")))
-# The last position of each motorcycle in each interval; of a mean nobody was there.
-POSITIONS = f"""(
-  SELECT $__timeGroup(ts, $__interval) AS time, device,
-    last(last, ts) FILTER (WHERE metric = 'latitude') AS latitude,
-    last(last, ts) FILTER (WHERE metric = 'longitude') AS longitude,
-    sum(sum) FILTER (WHERE metric = 'speed') / sum(n) FILTER (WHERE metric = 'speed') AS speed
-  FROM {rolled(of(KEY, "latitude", "longitude", "speed"))} AS r
-  GROUP BY 1, 2
-)"""
-# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, its seconds.
+# In an interval of a motorcycle in which it was not charged: mean power in W, km ridden, its
+# seconds.
 RIDES = f"""(
   SELECT * FROM (
     SELECT device, ts, watts, charging, kilometres - lag(kilometres) OVER moments AS kilometres,
@@ -60,6 +50,7 @@ RIDES = f"""(
         max(max) FILTER (WHERE metric = 'charging') AS charging,
         max(max) FILTER (WHERE metric = 'odometer') AS kilometres
       FROM {rolled(of(KEY, "power", "charging", "odometer"))} AS r
+      WHERE {RECENT}
       GROUP BY 1, 2
     ) AS means
     WINDOW moments AS (PARTITION BY device ORDER BY ts)
@@ -75,12 +66,13 @@ def emotorcycle() -> dashboard.Dashboard:
         "E-motorcycle",
         "Electric motorcycles: where they are and were, charge, speed, consumption and distances.",
         [devices(KEY)],
+        marks(chosen(KEY)),
     )
     return fill(
         made,
         [
-            use(),
-            track(), charge_now(),
+            distance(), consumption(),
+            track(KEY), charge_now(),
             "Riding",
             speed(), power(), charge(),
             distance_by_day(), consumption_by_day(),
@@ -89,88 +81,6 @@ def emotorcycle() -> dashboard.Dashboard:
             fleet(),
         ],
     )  # fmt: skip
-
-
-def track() -> geomap.Panel:
-    """Where they went, and where they are."""
-    sql = f"""SELECT time, device AS "Device", latitude AS "Latitude", longitude AS "Longitude",
-  speed AS "Speed"
-FROM (
-  SELECT *, row_number() OVER (PARTITION BY device ORDER BY time DESC) AS place,
-    ceil(count(*) OVER () / 1000.0) AS every
-  FROM {POSITIONS} AS positions
-  WHERE latitude IS NOT NULL AND longitude IS NOT NULL
-) AS positions
-WHERE place % every = 0
-ORDER BY device, time
-LIMIT 1000"""
-    now = f"""SELECT max(ts) AS time, device AS "Device",
-  max(value) FILTER (WHERE metric = 'latitude') AS "Latitude",
-  max(value) FILTER (WHERE metric = 'longitude') AS "Longitude"
-FROM latest
-WHERE {of(KEY, "latitude", "longitude")} AND $__timeFilter(ts)
-GROUP BY device"""
-    panel = (
-        geomap.Panel()
-        .title("Map")
-        .description(
-            "Small points: where the chosen motorcycles were in the chosen time, coloured by "
-            "speed, 1,000 at most in all. Large points: the newest position of each, if it lies in "
-            "that time."
-        )
-        .datasource(CHOSEN_SOURCE)
-        .with_target(Query(sql, "table"))
-        .with_target(Query(now, "table", "B"))
-        .height(14)
-        .span(16)
-        .unit("none")
-        .interval("5s")
-        .max_data_points(1000)
-        .view(geomap.MapViewConfig().id("fit").all_layers(True).padding(10).zoom(15))
-        .controls(geomap.ControlsOptions().show_zoom(True).show_attribution(True).show_scale(True))
-        .basemap(common.MapLayerOptions().type("default").name("Streets"))
-        .layers([points(), places()])
-    )
-    scheme = {"mode": "continuous-BlYlRd"}
-    panel.override_by_name("Speed", [models.DynamicConfigValue("color", scheme)])
-    return units_of(panel, {"Speed": "velocitykmh", "Latitude": "degree", "Longitude": "degree"})
-
-
-def points() -> common.MapLayerOptions:
-    """The layer of the track."""
-    return layer("Track", "A", {"size": {"fixed": 3}, "color": {"field": "Speed"}, "opacity": 0.7})
-
-
-def places() -> common.MapLayerOptions:
-    """The layer of the newest positions, with the names of the motorcycles."""
-    style = {
-        "size": {"fixed": 9},
-        "color": {"fixed": "dark-blue"},
-        "opacity": 1,
-        "text": {"mode": "field", "field": "Device", "fixed": ""},
-        "textConfig": {"fontSize": 12, "offsetX": 0, "offsetY": -16, "textAlign": "center"},
-    }
-    return layer("Newest positions", "B", style)
-
-
-def layer(name: str, query: str, style: dict[str, object]) -> common.MapLayerOptions:
-    """Round markers at the positions that a query returns."""
-    circle = {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"}
-    place = (
-        common.FrameGeometrySource()
-        .mode(shapes.FrameGeometrySourceMode.COORDS)
-        .latitude("Latitude")
-        .longitude("Longitude")
-    )
-    return (
-        common.MapLayerOptions()
-        .type("markers")
-        .name(name)
-        .config({"showLegend": False, "style": {"symbol": circle, **style}})
-        .location(place)
-        .filter_data({"id": "byRefId", "options": query})
-        .tooltip(True)
-    )
 
 
 def charge_now() -> bargauge.Panel:
@@ -190,19 +100,39 @@ def charge_now() -> bargauge.Panel:
     )
 
 
-def use() -> stat.Panel:
-    """How far, and for how much."""
-    panel = number_panel(
-        "Use",
-        "Of the chosen motorcycles in the chosen time. Distance: by how far the odometers rose, in "
-        "whole hours. Consumption: energy out of the batteries less what braking gave back, for "
-        "each km, in the intervals without charging. Over more than two days intervals are hours.",
-        f"""SELECT (SELECT sum(amount) FROM {DISTANCE} AS distance) AS "Distance",
-  (SELECT sum(watts * seconds) / 3600 / nullif(sum(kilometres), 0) FROM {RIDES} AS rides)
-    AS "Consumption\"""",
+def distance() -> stat.Panel:
+    """How far."""
+    return (
+        number_panel(
+            "Distance",
+            "By how far the odometers of the chosen motorcycles rose in the chosen time, in all. "
+            "A new odometer counts on from where it begins.",
+            f"""SELECT sum(amount) AS "Distance"
+FROM {increments(rolled(of(KEY, "odometer")))} AS distance""",
+        )
+        .span(12)
+        .unit("lengthkm")
+        .decimals(1)
+        .max_data_points(POINTS)
     )
-    panel.span(24).max_data_points(1000).decimals(1)
-    return units_of(panel, {"Distance": "lengthkm", "Consumption": "suffix: Wh/km"})
+
+
+def consumption() -> stat.Panel:
+    """For how much."""
+    return (
+        number_panel(
+            "Consumption",
+            "Energy out of the batteries of the chosen motorcycles less what braking gave back, "
+            "for each km, in the intervals without charging of the chosen time, at most of its "
+            "last 31 days. Over more than two days intervals are hours.",
+            f"""SELECT sum(watts * seconds) / 3600 / nullif(sum(kilometres), 0) AS "Consumption"
+FROM {RIDES} AS rides""",
+        )
+        .span(12)
+        .unit("suffix: Wh/km")
+        .decimals(1)
+        .max_data_points(BY_HOUR)
+    )
 
 
 def speed() -> timeseries.Panel:
@@ -239,28 +169,27 @@ def distance_by_day() -> barchart.Panel:
     """How far on each day."""
     return day_bars(
         "Distance by day",
-        "By how far the odometer of each motorcycle rose on each day of its park. A new odometer "
-        "counts on from where it begins; the first and the last day may be parts of one.",
-        f"""SELECT day AS time, device AS metric, amount AS value
-FROM {days(DISTANCE)} AS distance""",
+        "By how far the odometer of each motorcycle rose on each of the last 31 days of the "
+        "chosen time, from midnight to midnight of its park. A new odometer counts on from where "
+        "it begins; the first and the last day may be parts of one.",
+        days(increments(hours(of(KEY, "odometer"))), KEY),
     ).unit("lengthkm")
 
 
 def consumption_by_day() -> barchart.Panel:
     """For how much on each day."""
-    sql = f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric,
-  sum(watts * seconds) / 3600 / sum(kilometres) AS value
-FROM {RIDES} AS rides JOIN {ZONES} AS zones USING (device)
-GROUP BY 1, 2
-HAVING sum(kilometres) > 1"""
     panel = day_bars(
         "Consumption by day",
-        "Energy out of each battery less what braking gave back, for each km, on each day of its "
-        "park with more than 1 km; in the intervals without charging. More than usual are hills, "
-        "load, low tyres or dragging brakes.",
-        sql,
+        "Energy out of each battery less what braking gave back, for each km, on each of the last "
+        "31 days of the chosen time with more than 1 km; in the intervals without charging. More "
+        "than usual are hills, load, low tyres or dragging brakes.",
+        f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric,
+  sum(watts * seconds) / 3600 / sum(kilometres) AS value
+FROM {RIDES} AS rides JOIN {zones(KEY)} AS zones USING (device)
+GROUP BY 1, 2
+HAVING sum(kilometres) > 1""",
     )
-    return panel.unit("suffix: Wh/km").max_data_points(1000)
+    return panel.unit("suffix: Wh/km").max_data_points(BY_HOUR)
 
 
 def temperatures() -> timeseries.Panel:

@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import xychart as xy
 
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel, one, time_panel, with_units
-from dashboards.fields.choice import offered
+from dashboards.fields.choice import marks, offered
 from dashboards.fields.panels import (
     GREEN,
     ORANGE,
@@ -53,6 +53,7 @@ def motor_bench() -> dashboard.Dashboard:
         "Motor test bench",
         "A motor on its bench: operating point, efficiency, temperatures, vibration, spectrum.",
         [one("device", "Bench", offered(KEY))],
+        marks(BENCH),
         since="now-6h",
     )
     return fill(

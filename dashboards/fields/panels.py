@@ -20,6 +20,7 @@ from grafana_foundation_sdk.models import xychart as xy
 
 from dashboards.defaults import CHOSEN_SOURCE, Query, time_panel, with_units
 from dashboards.fields.choice import MOST
+from dashboards.fields.sums import DAYS
 from dashboards.rolled import rolled
 
 
@@ -33,10 +34,9 @@ class Columns(Protocol):
 Panel = TypeVar("Panel", bound=Columns)
 # The name of a line, where a panel shows several metrics of several devices.
 BOTH = "device, ' ', metric"
-# More points than pixels are drawn in vain.
-POINTS = 500
-# The days of a year of all chosen devices.
-MOST_BARS = 366 * MOST
+# Of lines: so a year is drawn by days. Where days would mix what has to be told apart, there are
+# more points, and a year is asked for by hours.
+POINTS, BY_HOUR = 360, 1000
 GREEN, YELLOW, ORANGE, RED, BLUE, BLACK = "green", "yellow", "orange", "red", "blue", "#202226"
 
 
@@ -112,7 +112,7 @@ LIMIT {MOST}"""
 
 def day_bars(title: str, description: str, sql: str) -> barchart.Panel:
     """A group of bars for each day: ``sql`` returns ``time``, ``metric`` and a value, unsorted."""
-    ordered = f"{sql}\nORDER BY 1, 2\nLIMIT {MOST_BARS}"
+    ordered = f"{sql}\nORDER BY 1, 2\nLIMIT {(DAYS + 1) * MOST}"
     return bars(title, description, Query(ordered, "time_series"))
 
 

@@ -13,10 +13,11 @@ from grafana_foundation_sdk.builders import (
 
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel
-from dashboards.fields.choice import devices, of
+from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
     GREEN,
+    POINTS,
     RED,
     coloured,
     day_bars,
@@ -27,7 +28,7 @@ from dashboards.fields.panels import (
     switch_timeline,
     units_of,
 )
-from dashboards.fields.sums import ZONES, days, hours, increments
+from dashboards.fields.sums import days, hours, increments, zones
 from dashboards.rolled import rolled
 
 UID = "technopark-solar"
@@ -35,11 +36,26 @@ KEY = "ac_power"
 # What the reader wrote at the top, as a number; nothing, if it is none.
 CAPACITY = """nullif(
     replace(substring('$capacity' FROM '^ *([0-9]+[.,]?[0-9]*) *$'), ',', '.')::float8, 0)"""
+# kWh into the grid of each device in the hours of the last days.
 ENERGY = increments(hours(of(KEY, "energy_total")))
 # Of each device and hour, kWh on a square metre of its modules.
-IRRADIATION = f"""(
+LIGHT = f"""(
   SELECT device, ts, sum / n / 1000 AS amount FROM {hours(of(KEY, "irradiance"))} AS light
 )"""
+# Both in one, so that they are compared for the same hours.
+BOTH_BY_HOUR = f"""(
+  SELECT device, ts, amount AS energy, NULL AS light FROM {ENERGY} AS energy
+  UNION ALL
+  SELECT device, ts, NULL, amount FROM {LIGHT} AS light
+)"""
+# The hours of the day in which the chosen time ends, of each plant in its own time zone.
+DAY = f"""(
+      SELECT bucket AS ts, device, min, max, last
+      FROM telemetry_1h JOIN {zones(KEY)} AS zones USING (device)
+      WHERE bucket >= date_trunc('day', $__timeTo()::timestamptz, zone)
+        AND bucket BETWEEN $__timeTo()::timestamptz - INTERVAL '1 day' AND $__timeTo()
+        AND {of(KEY, "energy_total")}
+    )"""
 
 
 def solar() -> dashboard.Dashboard:
@@ -49,6 +65,7 @@ def solar() -> dashboard.Dashboard:
         "Solar",
         "Photovoltaic plants: power and energy, performance, temperatures, and the grid.",
         [devices(KEY), capacity()],
+        marks(chosen(KEY)),
     )
     return fill(
         made,
@@ -91,45 +108,35 @@ def energy() -> stat.Panel:
     return (
         number_panel(
             "Energy",
-            "Sum over the chosen plants, in kWh, by how far the counter energy_total rose: on the "
-            "day in which the chosen time ends, and in the chosen time, both by whole hours. A "
+            "Sum over the chosen plants, by how far the counter energy_total rose: on the day in "
+            "which the chosen time ends, from midnight of the park on, and in the chosen time. A "
             "counter that was set back counts on from its new beginning.",
-            f"""SELECT coalesce((
-    SELECT sum(amount) FROM {increments(TODAY)} AS today
-  ), 0) AS "Day",
-  coalesce((SELECT sum(amount) FROM {ENERGY} AS energy), 0) AS "Chosen time\"""",
+            f"""SELECT coalesce((SELECT sum(amount) FROM {increments(DAY)} AS day), 0) AS "Day",
+  coalesce((
+    SELECT sum(amount) FROM {increments(rolled(of(KEY, "energy_total")))} AS energy
+  ), 0) AS "Chosen time\"""",
         )
         .span(8)
         .unit("kwatth")
         .decimals(1)
+        .max_data_points(POINTS)
     )
-
-
-# The hours of the day in which the chosen time ends, of each plant in its own time zone.
-TODAY = f"""(
-      SELECT bucket AS ts, device, min, max, last
-      FROM telemetry_1h JOIN {ZONES} AS zones USING (device)
-      WHERE bucket >= date_trunc('day', $__timeTo()::timestamptz, zone)
-        AND bucket BETWEEN $__timeTo()::timestamptz - INTERVAL '1 day' AND $__timeTo()
-        AND {of(KEY, "energy_total")}
-    )"""
 
 
 def performance() -> stat.Panel:
     """How well the plants do for the light that they have."""
     panel = number_panel(
         "Performance",
-        "Of the chosen time, mean of the chosen plants. Specific yield: kWh into the grid for each "
-        "kWp. Performance ratio: the specific yield as a share of the kWh of light on a square "
-        "metre of the modules (IEC 61724-1). Set the kWp of a plant at the top.",
-        f"""SELECT avg(yield) AS "Specific yield",
-  100 * avg(yield / nullif(light, 0)) AS "Performance ratio"
+        "Mean of the chosen plants over the chosen time, at most its last 31 days, by whole "
+        "hours. Specific yield: kWh into the grid for each kWp. Performance ratio: the specific "
+        "yield as a share of the kWh of light on a square metre of the modules (IEC 61724-1). Set "
+        "the kWp of a plant at the top.",
+        f"""SELECT avg(energy / {CAPACITY}) AS "Specific yield",
+  100 * avg(energy / {CAPACITY} / nullif(light, 0)) AS "Performance ratio"
 FROM (
-  SELECT device, sum(amount) / {CAPACITY} AS yield FROM {ENERGY} AS energy GROUP BY device
-) AS yields
-LEFT JOIN (
-  SELECT device, sum(amount) AS light FROM {IRRADIATION} AS irradiation GROUP BY device
-) AS lights USING (device)""",
+  SELECT device, sum(energy) AS energy, sum(light) AS light FROM {BOTH_BY_HOUR} AS hours
+  GROUP BY device
+) AS sums""",
     ).span(8)
     return units_of(panel, {"Specific yield": "suffix: kWh/kWp", "Performance ratio": "percent"})
 
@@ -198,13 +205,14 @@ def temperatures() -> timeseries.Panel:
 
 def yield_by_day() -> barchart.Panel:
     """How good each day was."""
+    amounts = f"(SELECT device, ts, amount / {CAPACITY} AS amount FROM {ENERGY} AS energy)"
     return day_bars(
         "Specific yield by day",
-        "Energy into the grid on each day of the park, for each kWp that you set at the top: "
-        "plants of any size compare. Around 4 kWh/kWp are usual on Java; the first and the last "
-        "day may be parts of one.",
-        f"""SELECT day AS time, device AS metric, amount / {CAPACITY} AS value
-FROM {days(ENERGY)} AS energy""",
+        "Energy into the grid for each kWp that you set at the top, so that plants of any size "
+        "compare: on each of the last 31 days of the chosen time, from midnight to midnight of "
+        "the park. Around 4 kWh/kWp are usual on Java; the first and the last day may be parts of "
+        "one.",
+        days(amounts, KEY),
     ).unit("suffix: kWh/kWp")
 
 
@@ -212,12 +220,13 @@ def ratio_by_day() -> barchart.Panel:
     """Whether a plant gets worse."""
     return day_bars(
         "Performance ratio by day",
-        "Specific yield of each day as a share of the light that fell on the modules (IEC "
-        "61724-1). Around 80 % is good; a plant that falls over weeks is dirty, shaded or damaged.",
-        f"""SELECT day AS time, device AS metric,
-  100 * energy.amount / {CAPACITY} / nullif(light.amount, 0) AS value
-FROM {days(ENERGY)} AS energy
-JOIN {days(IRRADIATION)} AS light USING (device, day)""",
+        "Specific yield as a share of the light that fell on the modules (IEC 61724-1), on each "
+        "of the last 31 days of the chosen time. Around 80 % is good; a plant that falls over "
+        "weeks is dirty, shaded or damaged.",
+        f"""SELECT date_trunc('day', ts, zone) AS time, device AS metric,
+  100 * sum(energy) / {CAPACITY} / nullif(sum(light), 0) AS value
+FROM {BOTH_BY_HOUR} AS hours JOIN {zones(KEY)} AS zones USING (device)
+GROUP BY 1, 2""",
     ).unit("percent")
 
 
