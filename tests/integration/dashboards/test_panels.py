@@ -7,6 +7,7 @@ panels draw, and Sunny, who has data, sees some everywhere.
 
 from __future__ import annotations
 
+import io
 import itertools
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from PIL import Image
 
 from dashboards.catalogue import operator_dashboards, panels_of, park_dashboards, tenant_dashboards
 from dashboards.macros import UnknownMacroError
@@ -30,6 +32,7 @@ from tests.integration.dashboards.asking import (
 )
 from tests.integration.dashboards.shapes import complaints
 from tests.integration.dashboards.worlds import LIMIT, TEXT, World, world_of
+from tests.previews.page import picture
 
 RANGES = {"1 h": 1, "24 h": 24, "30 d": 30 * 24, "1 year": 365 * 24}
 # Range, and whether "All" is chosen; on the Community edition, which is slow here, the second half.
@@ -43,7 +46,8 @@ CASES = {
 }
 # What may have no rows although Sunny has data, by dashboard and title, and why.
 MAY_BE_EMPTY: dict[tuple[str, str], str] = {
-    ("technopark-emotorcycle", "Consumption by day"): "in an hour without a ride there is none",
+    ("technopark-emotorcycle", "Consumption"): "in an hour without a ride there is none",
+    ("technopark-emotorcycle", "Consumption by day"): "as above",
 }
 # No text of Sunny's is among those of others.
 OF_SUNNY = ("Sunny", "sunny", "pv-inverter-1", "battery-pack-1", "motor-bench-1", "e-motorcycle-1")
@@ -130,3 +134,24 @@ def test_everybody_sees_the_own_in_every_panel_and_nothing_of_others(
         f"queries in {time.monotonic() - started:.1f} s, {sum(' shows ' in f for f in found)} leaks"
     )
     assert not found, "\n".join(found)
+
+
+def test_what_is_anothers_would_be_found(world: World) -> None:
+    with world.session("operators") as session:
+        for column in ("device", "value"):
+            rows = session.execute(f"SELECT {column} FROM latest".encode()).fetchall()
+            assert leaks("tenant:sunny", Answer([column], rows)), column
+        rows = session.execute("SELECT device FROM latest").fetchall()
+        assert leaks("tenant:empty", Answer(["device"], rows))
+
+
+@pytest.mark.parametrize("world", ["apache"], indirect=True)
+@pytest.mark.parametrize("uid", ["technopark-motor", "technopark-device"])
+def test_a_dashboard_is_drawn_as_a_small_picture(world: World, uid: str) -> None:
+    with world.session("tenant:sunny") as session:
+        drawn = picture(session, boards_of("tenant:sunny")[uid], world.end)
+    with Image.open(io.BytesIO(drawn)) as opened:
+        assert opened.width > 1400
+        assert opened.height > 1000
+    # Large enough not to be empty, and small enough for the docs.
+    assert 20_000 < len(drawn) < 200_000

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ UIDS = {
     "technopark-wall",
 }
 PROVISIONING = rendering.FOLDER.parent
+DOCS = Path(__file__).parents[3] / "docs"
 # Kinds of panels that show no numbers.
 WITHOUT_UNIT = {"text"}
 # Grafana's own way to write a unit that it does not know.
@@ -212,3 +214,11 @@ def test_it_is_refreshed_and_leads_to_the_others(board: Json) -> None:
 def test_a_link_to_a_dashboard_leads_to_one_of_ours(board: Json) -> None:
     for uid in re.findall(r"/d/([\w-]+)", json.dumps(board)):
         assert uid in ALL
+
+
+def test_each_dashboard_has_a_picture_that_the_docs_show() -> None:
+    shown = re.findall(r"\(dashboards/([\w-]+)\.png\)", (DOCS / "dashboards.md").read_text())
+    assert sorted(shown) == sorted(ALL)
+    pictures = {path.stem: path.stat().st_size for path in (DOCS / "dashboards").glob("*.png")}
+    assert pictures.keys() == ALL.keys(), "make previews"
+    assert max(pictures.values()) < 200_000
