@@ -265,7 +265,8 @@ def geomap(axes: Axes, panel: Json, answers: list[Any]) -> None:
         name = (style.get("text") or {}).get("field")
         for place in range(len(x)) if isinstance(name, str) else ():
             axes.annotate(str(found[str(name)].values[place]), (x[place], y[place]), (0, 8),
-                          textcoords="offset points", ha="center", fontsize=7, color=TEXT)  # fmt: skip
+                          textcoords="offset points", ha="center", fontsize=7,
+                          color=TEXT)  # fmt: skip
     axes.set_aspect(1.0, adjustable="datalim")
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%.3f° E"))
     axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%.3f°"))

@@ -64,7 +64,8 @@ def stat(axes: Axes, panel: Json, answers: list[Any]) -> None:
         # What stands alone has its name in the panel's title.
         named = len(shown) > 1 or panel["options"].get("textMode") == "value_and_name"
         axes.text(x + w / 2, y + h * (0.4 if named else 0.5), text, ha="center", va="center",
-                  fontsize=max(size, 6), color="white" if filled else shade, weight="bold")  # fmt: skip
+                  fontsize=max(size, 6), color="white" if filled else shade,
+                  weight="bold")  # fmt: skip
         if named:
             # A long one takes some lines.
             axes.text(x + w / 2, y + h * 0.8, textwrap.fill(name, int(w * 16)), ha="center",

@@ -1,4 +1,4 @@
-"""Every dashboard is one by the types that Grafana publishes, in which a wrong field is an error."""
+"""Every dashboard is one by the types that Grafana publishes: a wrong field is an error."""
 
 from __future__ import annotations
 
