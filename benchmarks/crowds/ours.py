@@ -41,7 +41,7 @@ def main() -> None:
                 acknowledged=acknowledged(crowd) - before,
                 seconds=time.monotonic() - started,
                 cpu_s=time.process_time() - cpu,
-                pace=float(np.polyfit(*np.transpose(course), 1)[0]),
+                pace=slope(course),
             )
         )
 
@@ -62,6 +62,12 @@ def publish(crowd: Fleet, schedule: Schedule, seconds: float) -> list[tuple[floa
         if not course or now > course[-1][0] + 2 * TURN_SECONDS:
             course.append((now, acknowledged(crowd)))
     return course
+
+
+def slope(course: list[tuple[float, int]]) -> float:
+    """By how much it grows a second."""
+    seconds, count = np.array(course).T
+    return float(np.polyfit(seconds, count, 1)[0])
 
 
 def acknowledged(crowd: Fleet) -> int:
