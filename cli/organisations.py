@@ -210,7 +210,7 @@ def set_tenant(
     language: GrafanaLanguage = None,
     quota: Quota = None,
 ) -> None:
-    """Change a tenant: its owner its name, kind and language, its park's manager how much it may send.
+    """Change a tenant: its owner name, kind and language, its park's manager how much it may send.
 
     Example: technopark tenant set sunny --values-per-second 500
     """

@@ -1,6 +1,6 @@
-"""The languages in which Grafana speaks. The code says everything in English; the other languages
-are gettext catalogues in `locale/`, one for each, which `python -m dashboards.translations` keeps
-in step. ADR 0028.
+"""The languages in which Grafana speaks: English is the code's, others are gettext catalogues.
+
+One file for each is in `locale/`; `python -m dashboards.translations` keeps it in step. ADR 0028.
 """
 
 from __future__ import annotations

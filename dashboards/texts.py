@@ -24,11 +24,15 @@ Say = Callable[[str], str]
 PLACEHOLDER = re.compile(
     r"\{\{[^}]*\}\}|\$\{[^}]*\}|\$\w+|\[\[\w+(?::\w+)?\]\]|\{\w*\}|%(?:\d+\$)?s"
 )
-# Under these keys, and in overrides of these properties, people read what is said.
+# Under these keys people read what is said.
 READ = frozenset(
-    "title description label tooltip displayName noValue axisLabel content alias text".split()
-)
-PROPERTIES = READ | {"custom.axisLabel"}
+    {
+        "title", "description", "label", "tooltip", "displayName", "noValue", "axisLabel",
+        "content", "alias", "text",
+    }
+)  # fmt: skip
+# Overrides of these properties say their own key.
+PROPERTIES = ("displayName", "description", "noValue", "custom.axisLabel", "unit")
 # Of a link to another dashboard: the value of a column, as .Device or ["Last seen"].
 COLUMN = re.compile(r"""(?<=__data\.fields)(?:\.(\w+)|\[["']([^"']+)["']\])""")
 # In SQL: a comment, a literal or a quoted name. Doubled quotes stand for one.
@@ -46,7 +50,12 @@ def is_text(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether a name or a literal of SQL is for people: it has a capital, or several words."""
+    """Whether a quoted name of SQL is for people: it begins with a capital, or has a blank."""
+    return is_text(text) and (text[0].isupper() or " " in text)
+
+
+def is_words(text: str) -> bool:
+    """Whether a literal of SQL is for people: a word with a capital, or several words."""
     bare = PLACEHOLDER.sub("", text)
     return bool(re.match(r"\W*[A-Z][a-z]", bare) or re.search(r"[A-Za-z]{2} [A-Za-z]{2}", bare))
 
@@ -60,7 +69,7 @@ def board_with(board: Json, say: Say) -> Json:
     for key, item_with in (("templating", variable_with), ("annotations", annotation_with)):
         if key in board:
             items = [item_with(item, say) for item in board[key].get("list") or []]
-            made[key] = {**board[key], "list": items}
+            made[key] = {**board[key], **({"list": items} if items else {})}
     # In the order of before.
     return {key: made[key] for key in board}
 
@@ -143,29 +152,13 @@ class Wording:
     def told(self, value: Any, key: str = "") -> Any:
         """A part of what Grafana stores, found under a key."""
         if isinstance(value, dict):
-            known = {name: self.special(value, name) for name in value}
             return {
-                self.names.get(name, name): self.told(each, name)
-                if known[name] is None
-                else known[name]
+                self.names.get(name, name): self.told(each, meant(name, value))
                 for name, each in value.items()
             }
         if isinstance(value, list):
             return [self.told(each) for each in value]
         return self.worded(value, key) if isinstance(value, str) else value
-
-    def special(self, parent: Json, key: str) -> str | None:
-        """What its neighbours say of a text; None: nothing."""
-        value, kind = parent[key], parent.get("id")
-        if not isinstance(value, str) or not isinstance(kind, str):
-            return None
-        if key == "value" and kind in PROPERTIES:
-            return self.read(value)
-        if key == "value" and kind == "unit":
-            return self.unit(value)
-        if key == "options" and kind == "byRegexp":
-            return self.pattern(value)
-        return None
 
     def worded(self, value: str, key: str) -> str:
         """A text, as its key demands."""
@@ -177,7 +170,7 @@ class Wording:
             value = self.read(value)
         elif value in self.names:
             return self.names[value]
-        elif re.fullmatch(r"/.+/[a-z]*", value):
+        elif key == "pattern" or re.fullmatch(r"/.+/[a-z]*", value):
             value = self.pattern(value)
         return COLUMN.sub(self.column, value)
 
@@ -204,6 +197,17 @@ class Wording:
         name = found[1] or found[2]
         said = self.names.get(name, name)
         return found[0] if said == name else f'["{said}"]'
+
+
+def meant(key: str, part: Json) -> str:
+    """The key that says what a value is: in an override its neighbour ``id`` does."""
+    kind = part.get("id")
+    if key == "value" and kind in PROPERTIES:
+        return str(kind).removeprefix("custom.")
+    if key == "name" and "config" in part:
+        # The layer of a map.
+        return "title"
+    return "pattern" if key == "options" and kind == "byRegexp" else key
 
 
 def names_of(panel: Json) -> list[str]:
@@ -239,7 +243,7 @@ def shown_by(sql: str) -> Iterator[str]:
         literal, name = found[1], found[2]
         if name is not None and is_name(name):
             yield name.replace('""', '"')
-        if literal is not None and is_name(literal):
+        if literal is not None and is_words(literal):
             before = sql[max(0, found.start() - LOOKS_BACK) : found.start()]
             if not NOT_SHOWN.search(before):
                 yield literal.replace("''", "'")
