@@ -85,10 +85,10 @@ def panel_with(panel: Json, say: Say) -> Json:
     """A panel; one that is a row has panels of its own."""
     own = {key: value for key, value in panel.items() if key != "panels"}
     wording = Wording(say, {name: say(name) for name in names_of(own)})
-    made = {key: wording.told(value, key) for key, value in own.items()}
+    made: Json = wording.told(own)
     if "panels" in panel:
         made["panels"] = [panel_with(each, say) for each in panel["panels"]]
-    return made
+    return {key: made[key] for key in panel}
 
 
 def annotation_with(annotation: Json, say: Say) -> Json:
@@ -170,7 +170,7 @@ class Wording:
             value = self.read(value)
         elif value in self.names:
             return self.names[value]
-        elif key == "pattern" or re.fullmatch(r"/.+/[a-z]*", value):
+        elif key == "pattern" or (key != "url" and re.fullmatch(r"/.+/[a-z]*", value)):
             value = self.pattern(value)
         return COLUMN.sub(self.column, value)
 

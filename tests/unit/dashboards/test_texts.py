@@ -117,6 +117,12 @@ def test_a_link_that_names_a_column_by_a_dot_names_it_in_brackets_when_it_has_bl
     made = panel(targets=target('SELECT device AS "Device", ts FROM x'), links=[link])
     url = '/d/x?var-device=${__data.fields["«Device»"]}&y=${__data.fields.ts}'
     assert made["links"][0]["url"] == url
+    # It looks like a regular expression, and is none.
+    link["url"] = "/d/Device/"
+    assert (
+        panel(targets=target('SELECT 1 AS "Device"'), links=[link])["links"][0]["url"]
+        == link["url"]
+    )
 
 
 def test_names_that_a_panel_gives_itself_are_said_everywhere_too() -> None:
@@ -270,5 +276,12 @@ def test_of_an_alert_rule_title_and_summary_are_said() -> None:
 
 def test_whoever_says_nothing_else_gets_the_same_dashboard_back() -> None:
     same: Callable[[str], str] = str
-    board = {"uid": "b", "title": "B", "annotations": {}, "templating": {"list": []}, "panels": []}
+    row = {"type": "row", "panels": [{"id": 2, "title": "In a row"}], "title": "Row"}
+    board = {
+        "uid": "b",
+        "annotations": {},
+        "templating": {"list": []},
+        "panels": [row],
+        "title": "",
+    }
     assert json.dumps(board_with(board, same)) == json.dumps(board)
