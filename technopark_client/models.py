@@ -688,6 +688,7 @@ class NewPark(TypedDict):
     time_zone: str
     latitude: NotRequired[float | None]
     longitude: NotRequired[float | None]
+    language: NotRequired[Literal["en", "id"]]
 
 
 class NewRetention(TypedDict):
@@ -732,6 +733,7 @@ class NewTenant(TypedDict):
     name: str
     kind: Literal["startup", "industry", "university", "community", "government"]
     park_id: NotRequired[str | None]
+    language: NotRequired[Literal["en", "id"]]
     values_per_second: NotRequired[float | None]
 
 
@@ -818,6 +820,7 @@ class Park(TypedDict):
     time_zone: str
     latitude: float | None
     longitude: float | None
+    language: Literal["en", "id"]
     created_at: str
 
 
@@ -828,6 +831,7 @@ class ParkChanges(TypedDict):
     time_zone: NotRequired[str]
     latitude: NotRequired[float | None]
     longitude: NotRequired[float | None]
+    language: NotRequired[Literal["en", "id"]]
 
 
 class ProvisionedDevice(TypedDict):
@@ -1222,6 +1226,7 @@ class Tenant(TypedDict):
     name: str
     kind: Literal["startup", "industry", "university", "community", "government"]
     park_id: str | None
+    language: Literal["en", "id"]
     values_per_second: float | None
     created_at: str
 
@@ -1235,6 +1240,7 @@ class TenantChanges(TypedDict):
     name: NotRequired[str]
     kind: NotRequired[Literal["startup", "industry", "university", "community", "government"]]
     park_id: NotRequired[str | None]
+    language: NotRequired[Literal["en", "id"]]
     values_per_second: NotRequired[float | None]
 
 

@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from dashboards import rendering
+from dashboards.language import translated
 from dashboards.macros import View, expand
 from storage.migrate import set_grafana_password
 
@@ -113,6 +114,17 @@ def test_every_device_is_counted_once_by_its_state(grafana: psycopg.Connection) 
     assert ask(grafana, QUERIES["Devices by state"]) == [
         {"Reporting": 2, "Disconnected": 1, "Silent": 1, "Never heard": 1}
     ]
+
+
+def test_a_panel_in_indonesian_finds_the_same_under_its_own_names(
+    grafana: psycopg.Connection,
+) -> None:
+    spoken = [panel["targets"][0]["rawSql"] for panel in translated(BOARD, "id")["panels"]]
+    assert ask(grafana, spoken[0]) == [
+        {"Aktif": 2, "Terputus": 1, "Senyap": 1, "Belum pernah mengirim": 1}
+    ]
+    for english, indonesian in zip(QUERIES.values(), spoken, strict=True):
+        assert len(ask(grafana, indonesian)) == len(ask(grafana, english))
 
 
 def test_the_rate_of_this_moment_counts_the_last_minute(grafana: psycopg.Connection) -> None:
