@@ -60,5 +60,6 @@ def write_until(database_url: str, source: str, metrics: Collector, ended: threa
                     vitals.write(connection, source, figures([metrics]))
                     ended.wait(SECONDS)
         except psycopg.Error as error:
-            log.warning("vitals are not written", sqlstate=error.sqlstate)
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            log.warning("vitals are not written", sqlstate=error.sqlstate, error=why)
             ended.wait(SECONDS)

@@ -22,7 +22,7 @@ def figures(collectors: Iterable[Collector]) -> dict[str, float]:
     A name is the metric's without ``technopark_…_`` and ``_total``; the value of a label follows
     after a dot, as in ``rejections.quota``. A histogram gives ``…_count`` and ``…_sum``.
     """
-    return {name_of(sample): sample.value for sample in samples(collectors)}
+    return {name_of(sample): float(sample.value) for sample in samples(collectors)}
 
 
 def samples(collectors: Iterable[Collector]) -> Iterator[Sample]:

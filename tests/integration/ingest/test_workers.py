@@ -105,6 +105,8 @@ def test_workers_share_the_telemetry_and_each_message_is_stored_once(
         assert received_by(port) > 20
         assert received_by(port + 1) > 20
         assert received_by(port) + received_by(port + 1) == 200
+    sources = connection.execute("SELECT DISTINCT source FROM vitals_overview ORDER BY 1")
+    assert sources.fetchall() == [("ingest-1",), ("ingest-2",)], "each has figures of its own"
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_is_started_again(
