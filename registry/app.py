@@ -12,6 +12,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import ProcessCollector
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -32,6 +33,7 @@ from registry import (
     rollups,
     telemetry,
     tenants,
+    vitals,
 )
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
@@ -74,6 +76,8 @@ from registry.sharing import agreements, alert_settings, notices, showcases, ten
 from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
+from storage.vitals import let_go as let_vitals_go
+from storage.vitals import write_database
 
 PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
@@ -206,17 +210,22 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             )
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
-            app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
-            rollup_keeper = rollups.RollupKeeper()
-            app.state.metrics.register(broker)
             postman = Postman(pool, settings, app.state.outbox)
-            app.state.metrics.register(MailMetrics(postman))
-            app.state.metrics.register(rollup_keeper)
+            parts, mails = metrics.Parts(pool, publisher, keeper), MailMetrics(postman)
+            rollup_keeper = rollups.RollupKeeper()
+            for collector in (parts, broker, mails, rollup_keeper):
+                app.state.metrics.register(collector)
+            write_vitals = vitals.writer(
+                {"registry": [ProcessCollector(registry=None), parts, mails], "broker": [broker]}
+            )
             async with background(
                 *keeper.work(),
                 publisher.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
                 repeat(pool, RETENTION_SECONDS, let_go),
+                repeat(pool, RETENTION_SECONDS, let_vitals_go),
+                repeat(pool, vitals.SECONDS, write_vitals, delay=vitals.SECONDS),
+                repeat(pool, vitals.DATABASE_SECONDS, write_database, delay=vitals.SECONDS),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
                 *([postman.run()] if settings.smtp_host else []),
                 repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),

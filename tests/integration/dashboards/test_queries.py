@@ -255,6 +255,7 @@ def test_the_role_may_read_the_views_and_names_and_nothing_else(
     assert {name for (name,) in readable} == {
         "telemetry", "latest_telemetry", "device_places", "device_overview",
         "flagged_telemetry", "rejection_overview", "parks", "labs", "tenants",
+        "vitals_overview", "database_overview",
         # What dashboards ask, in a schema of the role's own.
         *OPERATOR_VIEWS,
     }  # fmt: skip
@@ -263,7 +264,7 @@ def test_the_role_may_read_the_views_and_names_and_nothing_else(
 @pytest.mark.parametrize(
     "table",
     ["readings", "states", "rejections", "latest", "series", "devices", "device_secrets",
-     "users", "memberships", "tokens", "models"],
+     "users", "memberships", "tokens", "models", "vitals", "vital_sets"],
 )  # fmt: skip
 def test_the_role_is_refused_the_tables(grafana: psycopg.Connection, table: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
