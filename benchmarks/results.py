@@ -25,6 +25,7 @@ class Table:
         notes: sentences below the table.
         figures: what the last line says.
         limits: what a figure may be at most, of those for which something is promised.
+        floors: what a figure has to be at least.
         about: what belongs to the result beside it: machine, versions, single runs.
     """
 
@@ -35,6 +36,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    floors: dict[str, float] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *cells: str) -> None:
@@ -42,11 +44,15 @@ class Table:
         self.rows.append(list(cells))
 
     def broken(self) -> list[str]:
-        """A sentence for each figure that is above its limit."""
+        """A sentence for each figure that is above its limit, or below what it has to be."""
         return [
-            f"{self.name}: {name} is {shown(self.figures[name])}, the limit is {limit:g}"
-            for name, limit in self.limits.items()
-            if self.figures[name] > limit
+            f"{self.name}: {name} is {shown(self.figures[name])}, {words} {bound:g}"
+            for bounds, sign, words in (
+                (self.limits, 1, "the limit is"),
+                (self.floors, -1, "it has to be at least"),
+            )
+            for name, bound in bounds.items()
+            if sign * self.figures[name] > sign * bound
         ]
 
     def show(self, console: Console) -> None:
