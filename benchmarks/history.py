@@ -46,37 +46,39 @@ def run(programs: Runtime, home: Path, url: str, community: Path) -> Table:
         community: a folder with the Community edition, or for it.
     """
     require_space(home)
-    sizes_there = columnstore.measure(community)
+    compressed = columnstore.measure(community)
     with psycopg.connect(url, autocommit=True) as connection:
         loaded = load(connection)
         token = person(connection, "tenant-owner", tenant=past.TENANT)
     summing = timed(asyncio.run, past.sum_up(url))
     with psycopg.connect(url, autocommit=True) as connection:
-        ask = partial(fetch, connection)
         connection.execute("VACUUM ANALYZE")
         sizes = size_of(connection)
-        folder = home / "broker-history"
-        with (
-            running_broker(programs, folder, KINDS["kill"]) as broker,
-            running_registry(broker, folder, url) as registry,
-        ):
-            with opened(registry.port, token) as get:
-                # Without a pause, in which the API would close the connection.
-                ours = [best(get, each.path) for each in QUESTIONS]
-            exported = export(registry, token, home)
-        answers = [
-            Answer(each.name, ms, best(ask, each.plain), each.figure, each.limit)
-            for each, ms in zip(QUESTIONS, ours, strict=True)
-        ]
-        answers += [Answer(name, best(ask, one), best(ask, other)) for name, one, other in VEHICLES]
-        unsummed = best(ask, WITHOUT)
+        ours, exported = through_the_api(programs, home, url, token)
+        answers = compared(connection, ours)
+        unsummed = best(partial(fetch, connection), WITHOUT)
         about = machine.describe(programs, home, connection)
     result = table(answers, unsummed)
     tell_load(result, loaded, summing, sizes)
-    tell_sizes(result, sizes_there)
+    tell_sizes(result, compressed)
     tell_export(result, exported)
     result.about = about | {"answers": [asdict(each) for each in answers]}
     return result
+
+
+def through_the_api(
+    programs: Runtime, home: Path, url: str, token: str
+) -> tuple[list[float], Exported]:
+    """The milliseconds of each question, and the export."""
+    folder = home / "broker-history"
+    with (
+        running_broker(programs, folder, KINDS["kill"]) as broker,
+        running_registry(broker, folder, url) as registry,
+    ):
+        # Without a pause, in which the API would close the connection.
+        with opened(registry.port, token) as get:
+            ours = [best(get, each.path) for each in QUESTIONS]
+        return ours, export(registry, token, home)
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,15 @@ def load(connection: psycopg.Connection) -> Loaded:
     for statement in (past.NEWEST, plain.NEWEST):
         connection.execute(statement.encode())
     return Loaded(count, ours, theirs)
+
+
+def compared(connection: psycopg.Connection, ours: list[float]) -> list[Answer]:
+    """All answers: those of the API beside SQL, those about vehicles in SQL both."""
+    ask = partial(fetch, connection)
+    return [
+        Answer(each.name, ms, best(ask, each.plain), each.figure, each.limit)
+        for each, ms in zip(QUESTIONS, ours, strict=True)
+    ] + [Answer(name, best(ask, one), best(ask, other)) for name, one, other in VEHICLES]
 
 
 def size_of(connection: psycopg.Connection) -> dict[str, int]:

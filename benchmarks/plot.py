@@ -57,17 +57,15 @@ def draw_history(table: Table, path: Path) -> None:
     axes = figure.subplots()
     for place, answer in enumerate(answers):
         for name, (colour, offset) in LAYOUTS.items():
-            axes.barh(place + offset, answer[name], 0.38, color=colour)
-            axes.text(
-                answer[name], place + offset, f" {answer[name]:.2g}" if answer[name] < 10
-                else f" {answer[name]:,.0f}", va="center", fontsize=7, color="#333333",
-            )  # fmt: skip
+            ms = answer[name]
+            axes.barh(place + offset, ms, 0.38, color=colour)
+            note = f" {ms:,.0f}" if ms >= 10 else f" {ms:.2g}"
+            axes.text(ms, place + offset, note, va="center", fontsize=7, color="#333333")
         if answer["limit"]:
             axes.plot([answer["limit"]] * 2, [place - 0.4, place], color=LIMIT, linewidth=2)
     axes.set_xscale("log")
     dressed(axes, [answer["name"] for answer in answers], "Milliseconds that an answer takes")
-    readings = table.figures["readings"]
-    axes.set_xlabel(f"{readings:,} readings; logarithmic", fontsize=8)
+    axes.set_xlabel(f"{table.figures['readings']:,} readings; logarithmic", fontsize=8)
     axes.legend(
         handles=[
             Patch(color=LAYOUTS["ours"][0], label="Technopark IoT"),

@@ -45,15 +45,20 @@ class Table:
 
     def broken(self) -> list[str]:
         """A sentence for each figure that is above its limit, or below what it has to be."""
-        return [
-            f"{self.name}: {name} is {shown(self.figures[name])}, {words} {bound:g}"
-            for bounds, sign, words in (
-                (self.limits, 1, "the limit is"),
-                (self.floors, -1, "it has to be at least"),
-            )
-            for name, bound in bounds.items()
-            if sign * self.figures[name] > sign * bound
+        said = {
+            name: f"{self.name}: {name} is {shown(self.figures[name])}" for name in self.figures
+        }
+        above = [
+            f"{said[name]}, the limit is {limit:g}"
+            for name, limit in self.limits.items()
+            if self.figures[name] > limit
         ]
+        below = [
+            f"{said[name]}, it has to be at least {floor:g}"
+            for name, floor in self.floors.items()
+            if self.figures[name] < floor
+        ]
+        return above + below
 
     def show(self, console: Console) -> None:
         """Print the table and its line of figures, and keep both as JSON."""
