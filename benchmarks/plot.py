@@ -64,6 +64,7 @@ def draw_history(table: Table, path: Path) -> None:
         if answer["limit"]:
             axes.plot([answer["limit"]] * 2, [place - 0.4, place], color=LIMIT, linewidth=2)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,g}")
     dressed(axes, [answer["name"] for answer in answers], "Milliseconds that an answer takes")
     axes.set_xlabel(f"{table.figures['readings']:,} readings; logarithmic", fontsize=8)
     axes.legend(
