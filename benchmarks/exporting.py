@@ -26,29 +26,36 @@ class Exported:
         readings: in the file.
         size: of the file, in bytes.
         seconds: from the question until the last byte.
-        peak: MiB, the most that the registry ever had.
-        growth: MiB, by how much an export of a day had needed less.
+        mib: the registry's peak of memory above what it had before any export, in MiB.
+        growth: how much of that a day's export had not needed, in MiB.
     """
 
     readings: int
     size: int
     seconds: float
-    peak: float
+    mib: float
     growth: float
 
 
 def export(registry: Registry, token: str, folder: Path) -> Exported:
-    """Export a day, then a week: if memory is constant, a day needs as much as a week."""
+    """Export a day, then a week: if memory is constant, a day needs as much as a week.
+
+    Args:
+        registry: that has not done anything yet, so that all its memory is the exports'.
+        token: of somebody who sees everything of the tenant.
+        folder: for the file.
+    """
     file = folder / "export.parquet"
-    download(registry.port, token, 1, file)
     before = peak_mib(registry.process)
+    download(registry.port, token, 1, file)
+    day = peak_mib(registry.process)
     started = time.perf_counter()
     download(registry.port, token, 7, file)
     seconds = time.perf_counter() - started
-    after = peak_mib(registry.process)
+    week = peak_mib(registry.process)
     readings, size = pq.read_metadata(file).num_rows, file.stat().st_size
     file.unlink()
-    return Exported(readings, size, seconds, after, after - before)
+    return Exported(readings, size, seconds, week - before, week - day)
 
 
 def download(port: int, token: str, days: int, file: Path) -> None:
