@@ -83,9 +83,12 @@ def run(home: Path, url: str) -> Table:
         with connected(url, key) as grafana:
             for board in boards.values():
                 asked = opened(grafana, board)
-                worst = max(asked, key=lambda each: each.ms)
-                slowest, panels = max(slowest, worst.ms), panels + len(asked) // len(RANGES)
-                result.add(*row(board, key, asked, worst))
+                count = len(asked) // len(RANGES)
+                worst = max(asked, key=lambda each: each.ms, default=Asked("", "", 0, False))
+                slowest, panels = max(slowest, worst.ms), panels + count
+                ms = f"{worst.ms:.0f}" + (" ended" if worst.ended else "")
+                reader = key.partition(":")[0]
+                result.add(board["title"], reader, str(count), worst.panel, worst.range, ms)
     result.figures = {"panels": panels, "slowest_ms": slowest, "readings": readings}
     result.notes = [
         f"each panel of the last {', '.join(RANGES)}, {POINTS:,} points wide; ended: the database "
@@ -108,12 +111,6 @@ def connected(url: str, key: str) -> psycopg.Connection:
     with psycopg.connect(url, autocommit=True) as connection:
         role, password = Memory(connection).set_password(key)
     return psycopg.connect(make_conninfo(url, user=role, password=password), autocommit=True)
-
-
-def row(board: Json, key: str, asked: Sequence[Asked], worst: Asked) -> Iterator[str]:
-    """The cells of a dashboard."""
-    yield from (board["title"], key.partition(":")[0], str(len(asked) // len(RANGES)))
-    yield from (worst.panel, worst.range, f"{worst.ms:.0f}" + (" ended" if worst.ended else ""))
 
 
 def opened(grafana: psycopg.Connection, board: Json) -> list[Asked]:
