@@ -142,7 +142,7 @@ async def empty_devices(connection: Connection) -> tuple[int, bool]:
         await connection.execute(QUERIES["note_emptied"], part)
     if parts:
         return deleted, True
-    for name in ("forget_statuses", "forget_strangers"):
+    for name in ("forget_statuses", "forget_commands", "forget_strangers"):
         deleted = (await connection.execute(QUERIES[name], {"rows": deletions.PORTION})).rowcount
         if deleted:
             return deleted, True
