@@ -10,7 +10,8 @@ WHERE h.device_id = %(device_id)s AND h.during @> now();
 -- add --
 -- No row: so many are on their way already.
 INSERT INTO commands (device_id, name, params, sent_by, expires_at)
-SELECT %(device_id)s, %(name)s, %(params)s, %(sent_by)s, now() + make_interval(secs => %(ttl)s)
+SELECT %(device_id)s::text, %(name)s, %(params)s, %(sent_by)s::bigint,
+       now() + make_interval(secs => %(ttl)s)
 WHERE %(most)s > (SELECT count(*) FROM commands
                   WHERE device_id = %(device_id)s AND outcome IS NULL AND expires_at > now())
 RETURNING *, 'sent' AS status;
