@@ -59,8 +59,10 @@ class Replies:
                 except SessionRefusedError as error:
                     # Where the platform was just upgraded the broker has to learn of the user.
                     log.warning("answers to commands have to wait", error=str(error))
-                except (SessionLostError, psycopg.Error) as error:
-                    log.debug("answers to commands have to wait", error=type(error).__name__)
+                except psycopg.Error as error:
+                    log.warning("answers to commands have to wait", error=type(error).__name__)
+                except SessionLostError:
+                    pass  # the registry's other connection tells of it
                 await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1))
         finally:
             stopping.set()

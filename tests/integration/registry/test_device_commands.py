@@ -9,11 +9,14 @@ from typing import Any
 
 import psycopg
 import pytest
+import typer
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from typer.testing import CliRunner, Result
 
+from cli import device_commands
 from cli.api import Api, ApiError
 from registry.mosquitto.replies import MAX_REPLY
 from simulators import Address, SimulatedDevice
@@ -30,6 +33,10 @@ from tests.integration.registry.conftest import (
 from tests.parts import RunningBroker, free_port, wait_until
 
 PATH = "devices/sunny-1/commands"
+
+app = typer.Typer()
+app.command()(device_commands.command)
+app.command()(device_commands.commands)
 
 
 @dataclass
@@ -365,18 +372,62 @@ def test_the_tenant_of_a_slot_sends_while_it_runs_and_each_sees_what_was_sent_in
 
 
 def test_a_device_has_only_so_many_commands_on_their_way(site: Site) -> None:
+    site.connection.execute("DELETE FROM commands")
+    site.connection.execute(
+        "INSERT INTO commands (device_id, name, params, expires_at) "
+        "SELECT 'sunny-1', 'stop', '{}', now() + INTERVAL '1 hour' FROM generate_series(2, %s)",
+        [MOST_WAITING],
+    )
     with device(site) as listener:
-        site.connection.execute("DELETE FROM commands")
-        sent = [site.send() for _ in range(MOST_WAITING)]
+        sent = site.send()
         with pytest.raises(ApiError, match="wait for an answer") as refused:
             site.send()
         assert refused.value.status == 409
-        for each in sent:
-            listener.wait_for(each)
-            listener.answer(each["id"], "done")
-        for each in sent:
-            site.outcome(each, "done")
+        listener.wait_for(sent)
+        listener.answer(sent["id"], "done")
+        site.outcome(sent, "done")
         listener.wait_for(site.send())
+    site.connection.execute("DELETE FROM commands")
+
+
+def test_the_command_line_waits_for_the_answer_and_fails_where_there_is_none(
+    site: Site,
+) -> None:
+    def run(line: str, status: int = 0) -> Result:
+        environment = {
+            "TECHNOPARK_API_URL": site.registry.url,
+            "TECHNOPARK_TOKEN": site.world.tokens["owner"],
+            "COLUMNS": "200",
+        }
+        result = CliRunner().invoke(app, line.split(), env=environment)
+        assert result.exit_code == status, result.output
+        return result
+
+    with device(site) as listener:
+
+        def answer(_client: object, _data: object, message: MQTTMessage) -> None:
+            order = json.loads(message.payload)
+            if order["name"] != "be-silent":
+                payload = json.dumps({"status": order["name"], "reason": "because", "heard": order})
+                listener.client.publish(f"{message.topic}/reply", payload, qos=1)
+
+        listener.client.on_message = answer
+        line = "command sunny-1 done --param n=2.5 --param led=red --param on=true --json"
+        done = json.loads(run(line).output)
+        given = {"n": 2.5, "led": "red", "on": True}
+        assert (done["status"], done["params"]) == ("done", given)
+        assert done["reply"]["heard"] == {"name": "done", "parameters": given}
+        assert "sunny-1 answers {" in run("command sunny-1 done").output
+        assert "sunny-1 refuses: because" in run("command sunny-1 refused", 1).output
+        silent = run("command sunny-1 be-silent --ttl 300 --wait 0.3", 1)
+        assert "no answer of sunny-1 in 0.3 s; it may still come until" in silent.output
+        assert "is sent" in run("command sunny-1 be-silent --wait 0").output
+    away = run("command sunny-1 done", 1)
+    assert "sunny-1 did not get it: the device is offline" in away.output
+    rows = json.loads(run("commands sunny-1 --limit 4 --json").output)
+    assert [row["status"] for row in rows] == ["undelivered", "sent", "sent", "refused"]
+    assert "because" in run("commands sunny-1").output
+    assert "give KEY=VALUE" in run("command sunny-1 done --param led", 2).output
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ INSERT INTO latest (series_id, ts, value) SELECT series_id, ts, value FROM readi
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     SELECT '2026-03-02 12:00+00', id, 't', 'quota',
            CASE id WHEN 'sunny-1' THEN 'own' ELSE 'qqx' END, '{}', 2 FROM devices;
+INSERT INTO commands (device_id, name, params, expires_at, outcome, replied_at, reply)
+    SELECT id, name, jsonb_build_object('note', name), '2099-12-31', 'done', now(), to_jsonb(name)
+    FROM (SELECT id, CASE id WHEN 'sunny-1' THEN 'own' ELSE 'qqx' END FROM devices) d (id, name);
 INSERT INTO agreements (tenant_id, reader_tenant_id, device_ids, metrics, decision, message,
                         first_day, last_day, history_from)
     SELECT *, '2026-03-02', '2099-12-31', '2026-03-02' FROM (VALUES
