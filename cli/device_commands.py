@@ -100,6 +100,8 @@ def trouble(sent: Json, seconds: float) -> str:
         return f"{device} refuses: {sent['reason'] or 'it does not say why'}"
     if sent["status"] == "undelivered":
         return f"{device} did not get it: {sent['reason']}"
+    if sent["status"] == "expired":
+        return f"{device} did not answer in time: whether it did it is not known"
     return (
         f"no answer of {device} in {seconds:g} s; it may still come until "
         f"{asking.moment(sent['expires_at'])}: see technopark device commands {device}"

@@ -10,7 +10,7 @@ from typing import Literal
 from psycopg.types.json import Jsonb
 
 from storage import queries
-from storage.rows import Connection, Row, Scope, every, first
+from storage.rows import Connection, Row, Scope, every, first, planned
 
 QUERIES = queries.load("registry_commands")
 # Commands of a device that wait for an answer: the broker keeps them for one that is away.
@@ -80,7 +80,7 @@ async def commands(
     ts, command_id = after or (None, None)
     place = {"id": None, "after_ts": ts, "after_id": command_id, "limit": limit}
     parameters = {**scope.parameters(), **place, "device_id": device_id}
-    return await every(connection, QUERIES["commands"], parameters)
+    return await planned(connection, QUERIES["commands"], parameters)
 
 
 async def command(
@@ -89,7 +89,8 @@ async def command(
     """One command of a device, as in ``commands``."""
     place = {"id": command_id, "after_ts": None, "after_id": None, "limit": 1}
     parameters = {**scope.parameters(), **place, "device_id": device_id}
-    return await first(connection, QUERIES["commands"], parameters)
+    rows = await planned(connection, QUERIES["commands"], parameters)
+    return rows[0] if rows else None
 
 
 async def note_undelivered(connection: Connection, command_id: str, reason: str) -> None:

@@ -113,6 +113,7 @@ def read(topic: str, payload: bytes) -> Reply | None:
     except (ValueError, RecursionError):
         said, body = None, json.dumps(text[:MAX_REPLY])
     refused = isinstance(said, dict) and said.get("status") == "refused"
-    reason = str(said.get("reason") or "")[:MAX_REASON] if refused else ""
     outcome: Outcome = "refused" if refused else "done"
-    return Reply(str(place.command_id), place.device_id, outcome, reason or None, body)
+    reason = said.get("reason") if refused else None
+    words = reason[:MAX_REASON] if isinstance(reason, str) else None
+    return Reply(str(place.command_id), place.device_id, outcome, words, body)

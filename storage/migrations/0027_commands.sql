@@ -19,6 +19,7 @@ CREATE TABLE commands (
     CHECK ((replied_at IS NOT NULL) = coalesce(outcome IN ('done', 'refused'), false))
 );
 CREATE INDEX commands_by_device ON commands (device_id, sent_at DESC, id DESC);
+CREATE INDEX commands_waiting ON commands (device_id, expires_at) WHERE outcome IS NULL;
 CREATE INDEX commands_by_sender ON commands (sent_by);
 
 -- It looks at the clock: nothing has to run for a command to expire.

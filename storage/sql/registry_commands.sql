@@ -32,15 +32,15 @@ UPDATE commands SET outcome = 'undelivered', reason = %(reason)s
 WHERE id = %(id)s AND outcome IS NULL;
 
 -- note_replies --
--- The first answer to a command of this very device counts; of two in one batch that is the first.
+-- The first answer to a command of this very device counts, also of several in one batch.
 UPDATE commands c
 SET outcome = answer.outcome, reason = answer.reason, reply = answer.reply, replied_at = now()
 FROM (
-    SELECT DISTINCT ON (id) id, device_id, outcome, reason, reply
+    SELECT DISTINCT ON (id, device_id) id, device_id, outcome, reason, reply
     FROM unnest(%(ids)s::text[], %(devices)s::text[], %(outcomes)s::text[], %(reasons)s::text[],
                 %(replies)s::text[]::jsonb[]) WITH ORDINALITY
          AS given (id, device_id, outcome, reason, reply, number)
-    ORDER BY id, number
+    ORDER BY id, device_id, number
 ) answer
 WHERE c.id = answer.id AND c.device_id = answer.device_id AND c.replied_at IS NULL
 RETURNING c.id;

@@ -21,7 +21,7 @@ from cli.api import Api, ApiError
 from registry.mosquitto.replies import MAX_REPLY
 from simulators import Address, SimulatedDevice
 from stack.runtime import Runtime
-from storage.commands import MOST_WAITING
+from storage.commands import MOST_WAITING, QUERIES
 from tests.conftest import cloned
 from tests.integration.registry.conftest import (
     RunningRegistry,
@@ -33,6 +33,9 @@ from tests.integration.registry.conftest import (
 from tests.parts import RunningBroker, free_port, wait_until
 
 PATH = "devices/sunny-1/commands"
+# A reason that is no sentence, in an answer that is too long to be kept as it is.
+REFUSED = b'{"status": "refused", "reason": %s}%s'
+REFUSED_TEXT = (REFUSED % (b"[" * 900 + b"]" * 900, b" " * 4096)).decode()[:MAX_REPLY]
 
 app = typer.Typer()
 app.command()(device_commands.command)
@@ -205,6 +208,7 @@ def test_a_device_hears_name_and_parameters_and_how_long_they_are_good(site: Sit
         (b'"\\ud800"', "done", '"\\ud800"'),
         (b"1e999", "done", "1e999"),
         (b"[" * 3000, "done", "[" * 3000),
+        (REFUSED % (b"[" * 900 + b"]" * 900, b" " * 4096), "refused", REFUSED_TEXT),
         (b"9" * 4000, "done", int("9" * 4000)),
     ],
     ids=lambda value: str(value)[:24],
@@ -249,6 +253,26 @@ def test_only_the_first_answer_of_the_very_device_counts(site: Site) -> None:
     assert stranger.heard == []
     count = site.connection.execute("SELECT count(*) FROM commands WHERE id = 'never-sent'")
     assert count.fetchone() == (0,)
+
+
+def test_an_answer_is_noted_whatever_comes_with_it_in_one_batch(site: Site) -> None:
+    site.connection.execute(
+        "INSERT INTO commands (id, device_id, name, params, expires_at) "
+        "VALUES ('batch', 'sunny-1', 'stop', '{}', now() + INTERVAL '1 hour')"
+    )
+    given = [("other-1", "forged"), ("sunny-1", "first"), ("sunny-1", "second")]
+    noted = site.connection.execute(
+        QUERIES["note_replies"],
+        {
+            "ids": ["batch"] * 3,
+            "devices": [device for device, _ in given],
+            "outcomes": ["done"] * 3,
+            "reasons": [None] * 3,
+            "replies": [json.dumps(reply) for _, reply in given],
+        },
+    ).fetchall()
+    assert noted == [("batch",)]
+    assert site.command({"id": "batch"})["reply"] == "first"
 
 
 def test_a_device_that_is_away_without_a_session_gets_no_command_ever(site: Site) -> None:
