@@ -19,7 +19,6 @@ from typer.testing import CliRunner, Result
 from cli import device_commands
 from cli.api import Api, ApiError
 from registry.mosquitto.replies import MAX_REPLY
-from simulators import Address, SimulatedDevice
 from stack.runtime import Runtime
 from storage.commands import MOST_WAITING, QUERIES
 from tests.conftest import cloned
@@ -160,22 +159,25 @@ def connecting(site: Site, name: str, session: bool, version: MQTTProtocolVersio
     return client
 
 
-def test_a_simulated_battery_obeys_or_refuses_and_says_why(site: Site) -> None:
-    address = Address("127.0.0.1", site.broker.port)
-    with SimulatedDevice("battery-pack", "sunny-1", site.secret("sunny-1"), broker=address):
+def test_a_device_obeys_or_refuses_and_says_why(site: Site) -> None:
+    with device(site) as listener:
         sent = site.send("start_charge", current_a=2.5)
         assert (sent["status"], sent["replied_at"], sent["sent_by"]) == (
             "sent",
             None,
             site.world.ids["owner"],
         )
+        listener.wait_for(sent)
+        listener.answer(sent["id"], '{"status": "done", "current_a": 2.5}')
         done = site.outcome(sent, "done")
-        refused = site.outcome(site.send("fly"), "refused")
-    assert done["reply"]["status"] == "done"
+        flight = site.send("fly")
+        listener.wait_for(flight)
+        listener.answer(flight["id"], '{"status": "refused", "reason": "no wings"}')
+        refused = site.outcome(flight, "refused")
+    assert done["reply"] == {"status": "done", "current_a": 2.5}
     assert done["replied_at"] >= done["sent_at"]
     assert done["reason"] is None
-    assert "no command 'fly'" in refused["reason"]
-    assert refused["reply"] == {"status": "refused", "reason": refused["reason"]}
+    assert refused["reason"] == "no wings"
     newest = site.as_("viewer").get(PATH, limit=1)
     assert [item["id"] for item in newest["items"]] == [refused["id"]]
     following = site.as_("viewer").get(PATH, limit=1, cursor=newest["next"])
@@ -430,6 +432,7 @@ def test_the_command_line_waits_for_the_answer_and_fails_where_there_is_none(
     with device(site) as listener:
 
         def answer(_client: object, _data: object, message: MQTTMessage) -> None:
+            listener.heard.append(message)
             order = json.loads(message.payload)
             if order["name"] != "be-silent":
                 payload = json.dumps({"status": order["name"], "reason": "because", "heard": order})
@@ -446,6 +449,7 @@ def test_the_command_line_waits_for_the_answer_and_fails_where_there_is_none(
         silent = run("command sunny-1 be-silent --ttl 300 --wait 0.3", 1)
         assert "no answer of sunny-1 in 0.3 s; it may still come until" in silent.output
         assert "is sent" in run("command sunny-1 be-silent --wait 0").output
+        wait_until(lambda: len(listener.heard) == 5, "the last command")
     away = run("command sunny-1 done", 1)
     assert "sunny-1 did not get it: the device is offline" in away.output
     rows = json.loads(run("commands sunny-1 --limit 4 --json").output)
