@@ -102,5 +102,5 @@ async def forget(connection: Connection, part: Row) -> None:
     if part["own"]:
         await connection.execute(QUERIES["delete_device"], part)
         return
-    for name in ("forget_latest", "forget_slots", "forget_ownership"):
+    for name in ("forget_latest", "forget_commands", "forget_slots", "forget_ownership"):
         await connection.execute(QUERIES[name], part)

@@ -142,10 +142,10 @@ async def empty_devices(connection: Connection) -> tuple[int, bool]:
         await connection.execute(QUERIES["note_emptied"], part)
     if parts:
         return deleted, True
-    rows = {"rows": deletions.PORTION}
-    deleted = (await connection.execute(QUERIES["forget_statuses"], rows)).rowcount
-    if deleted:
-        return deleted, True
+    for name in ("forget_statuses", "forget_commands"):
+        deleted = (await connection.execute(QUERIES[name], {"rows": deletions.PORTION})).rowcount
+        if deleted:
+            return deleted, True
     parts = await every(connection, QUERIES["strangers"], {"limit": DEVICES})
     for part in parts:
         deleted += await deletions.empty(connection, part)

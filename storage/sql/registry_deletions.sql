@@ -117,6 +117,9 @@ DELETE FROM devices WHERE id = %(device_id)s AND tenant_id = %(tenant_id)s;
 DELETE FROM latest l USING series s
 WHERE s.id = l.series_id AND s.device_id = %(device_id)s AND l.ts <@ %(during)s;
 
+-- forget_commands --
+DELETE FROM commands WHERE device_id = %(device_id)s AND sent_at <@ %(during)s;
+
 -- forget_slots --
 DELETE FROM bookings WHERE device_id = %(device_id)s AND tenant_id = %(tenant_id)s;
 

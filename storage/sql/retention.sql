@@ -224,6 +224,17 @@ USING (
 ) gone
 WHERE s.device_id = gone.device_id AND s.ts = gone.ts;
 
+-- forget_commands --
+-- By when they were sent, as readings by their time.
+DELETE FROM commands c
+USING (
+    SELECT old.id
+    FROM retention_due d
+    JOIN commands old ON old.device_id = d.device_id AND old.sent_at <@ d.due
+    LIMIT %(rows)s
+) gone
+WHERE c.id = gone.id;
+
 -- strangers --
 -- Rejections of devices that the registry does not know go by the platform's own row.
 SELECT DISTINCT r.device_id, p.during

@@ -24,7 +24,7 @@ INTERVAL = timedelta(minutes=10)
 OPERATOR_VIEWS = {
     "devices", "telemetry", "telemetry_1m", "telemetry_1h", "telemetry_1d", "states", "flags",
     "latest", "rejections", "completeness", "metrics", "labs", "parks", "tenants", "stages",
-    "bookings", "connections", "arrivals",
+    "bookings", "connections", "arrivals", "commands",
 }  # fmt: skip
 ALL: dict[str, str | Sequence[str]] = {
     "park": ["*"],
