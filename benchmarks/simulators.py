@@ -78,11 +78,11 @@ def run(programs: Runtime, home: Path) -> Table:
     table.figures = {
         "past_s": month.seconds,
         "vs_best_peer": rate(middle) / max(peers),
-        "pace_error_percent": 100 * abs(1 - rate(middle) / (DEVICES / INTERVAL)),
+        "pace_error_percent": 100 * abs(1 - (middle.pace or 0) / (DEVICES / INTERVAL)),
         "connections": middle.connections,
         "rate": round(rate(middle)),
     }
-    table.limits = {"past_s": 60.0}
+    table.limits = {"past_s": 60.0, "pace_error_percent": 1.0}
     return table
 
 

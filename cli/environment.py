@@ -54,6 +54,7 @@ CHOICES: Mapping[str, str] = {
     "UPLOAD_BYTES": "8GiB",
     "PUBLIC_URL": "",
     "GRAFANA_PUBLIC_URL": "",
+    "GRAFANA_LANGUAGE": "en",
     "TRUSTED_PROXIES": "",
     "OIDC_ISSUER": "",
     "OIDC_CLIENT_ID": "",

@@ -26,6 +26,7 @@ from cli.failure import failed
 from dashboards import provision as provisioning
 from dashboards.alerts import Alerts
 from dashboards.grafana import Address, GrafanaError
+from dashboards.language import Language
 from dashboards.plan import Plan
 from dashboards.site import Source
 from dashboards.sync import Sync
@@ -56,6 +57,9 @@ class GrafanaSettings(BaseSettings):
         description="host:port at which Grafana finds the database",
     )
     grafana_db_sslmode: SslMode = Field("disable", description="how Grafana connects to it")
+    grafana_language: Language = Field(
+        "en", description="of the operators' dashboards: en, or id for Bahasa Indonesia"
+    )
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL of the platform's database; else that of `up` here"
     )
@@ -85,7 +89,7 @@ def sync(
         # One after another: a dry run may look while another sync works.
         if not dry_run:
             memory.lock()
-        wanted = organisations(memory.wanted(), opener(settings))
+        wanted = organisations(memory.wanted(), opener(settings), settings.grafana_language)
         try:
             Sync(address, memory, source_of(settings), plan, watch=watch).run(wanted)
         except GrafanaError as error:
@@ -202,6 +206,9 @@ def provision(
     webhook: Annotated[
         bool, typer.Option("--webhook", help="And to $TECHNOPARK_WEBHOOK_URL.")
     ] = False,
+    language: Annotated[
+        Language, typer.Option(help="English (en), or Bahasa Indonesia (id).")
+    ] = "en",
 ) -> None:
     """Write the files by which Grafana is told everything when it starts, without a sync.
 
@@ -216,7 +223,7 @@ def provision(
     )
     source = Source(database, "technopark", sslmode)
     seen_as = path or str((folder / "dashboards").absolute())
-    texts = dict(provisioning.files(source, seen_as, org_id, tenant, chosen))
+    texts = dict(provisioning.files(source, seen_as, org_id, tenant, chosen, language))
     try:
         written = provisioning.write(folder, texts)
     except OSError as error:

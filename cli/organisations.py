@@ -64,21 +64,35 @@ Language = Annotated[
 ]
 
 
+GrafanaLanguage = Annotated[
+    Literal["en", "id"] | None,
+    typer.Option("--language", help="Of Grafana: English (en), or Bahasa Indonesia (id)."),
+]
+TimeZone = Annotated[str, typer.Option(help="For example Asia/Jakarta.")]
+NewName = Annotated[str | None, typer.Option("--name", help="What people call it.")]
+NewTimeZone = Annotated[str | None, typer.Option("--time-zone", help="For example Asia/Jakarta.")]
+Latitude = Annotated[float | None, typer.Option(help="Degrees north.")]
+Longitude = Annotated[float | None, typer.Option(help="Degrees east.")]
+
+
 @park.command("add")
 def add_park(
     park_id: Id,
     name: Name,
-    time_zone: Annotated[str, typer.Option(help="For example Asia/Jakarta.")],
-    latitude: Annotated[float | None, typer.Option(help="Degrees north.")] = None,
-    longitude: Annotated[float | None, typer.Option(help="Degrees east.")] = None,
+    time_zone: TimeZone,
+    latitude: Latitude = None,
+    longitude: Longitude = None,
+    language: GrafanaLanguage = None,
 ) -> None:
     """Add a park.
 
     Example: technopark park add cimahi "Cimahi Technopark" --time-zone Asia/Jakarta
     """
-    place = asking.given(time_zone=time_zone, latitude=latitude, longitude=longitude)
+    more = asking.given(
+        time_zone=time_zone, latitude=latitude, longitude=longitude, language=language
+    )
     with asking.asking() as api:
-        asking.show(api.post("parks", {"id": park_id, "name": name, **place}), as_json=False)
+        asking.show(api.post("parks", {"id": park_id, "name": name, **more}), as_json=False)
 
 
 @park.command("list")
@@ -88,8 +102,30 @@ def list_parks(as_json: AsJson = False) -> None:
     Example: technopark park list --json
     """
     with asking.asking() as api:
-        columns = ("id", "name", "time_zone", "latitude", "longitude")
+        columns = ("id", "name", "time_zone", "latitude", "longitude", "language")
         asking.show_list(api.list_parks(), columns, as_json=as_json)
+
+
+@park.command("set")
+def set_park(
+    park_id: Id,
+    name: NewName = None,
+    time_zone: NewTimeZone = None,
+    latitude: Latitude = None,
+    longitude: Longitude = None,
+    language: GrafanaLanguage = None,
+) -> None:
+    """Change a park: for its managers.
+
+    Example: technopark park set cimahi --language id
+    """
+    changes = asking.given(
+        name=name, time_zone=time_zone, latitude=latitude, longitude=longitude, language=language
+    )
+    if not changes:
+        raise typer.BadParameter("name what is to be another, for example --language id")
+    with asking.asking() as api:
+        asking.show(api.patch(path("parks", park_id), changes), as_json=False)
 
 
 @lab.command("add")
@@ -126,6 +162,7 @@ def add_tenant(
     name: Name,
     kind: Kind = "startup",
     park_id: OfPark = None,
+    language: GrafanaLanguage = None,
     quota: Quota = None,
 ) -> None:
     """Add a tenant; without a park it is a virtual one.
@@ -133,7 +170,9 @@ def add_tenant(
     Example: technopark tenant add sunny "Sunny Cells" --kind startup --park cimahi
     """
     body = {"id": tenant_id, "name": name, "kind": kind, "park_id": park_id}
-    more = asking.given(values_per_second=asking.number(quota, "--values-per-second"))
+    more = asking.given(
+        language=language, values_per_second=asking.number(quota, "--values-per-second")
+    )
     with asking.asking() as api:
         asking.show(api.post("tenants", {**body, **more}), as_json=False)
 
@@ -146,7 +185,7 @@ def list_tenants(park_id: OfPark = None, as_json: AsJson = False) -> None:
     """
     with asking.asking() as api:
         tenants = api.list_tenants(park_id=park_id)
-        columns = ("id", "name", "kind", "park_id", "values_per_second")
+        columns = ("id", "name", "kind", "park_id", "language", "values_per_second")
         asking.show_list(tenants, columns, as_json=as_json)
 
 
@@ -163,14 +202,15 @@ def show_tenant(tenant_id: Id, as_json: AsJson = False) -> None:
 @tenant.command("set")
 def set_tenant(
     tenant_id: Id,
-    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    name: NewName = None,
     kind: Kind = None,
     park_id: Annotated[
         str | None, typer.Option("--park", help="Its home park; empty for none.")
     ] = None,
+    language: GrafanaLanguage = None,
     quota: Quota = None,
 ) -> None:
-    """Change a tenant: its owner its name and kind, its park's manager how much it may send.
+    """Change a tenant: its owner name, kind and language, its park's manager how much it may send.
 
     Example: technopark tenant set sunny --values-per-second 500
     """
@@ -178,6 +218,7 @@ def set_tenant(
         name=name,
         kind=kind,
         park_id=park_id,
+        language=language,
         values_per_second=asking.number(quota, "--values-per-second"),
     )
     if not changes:

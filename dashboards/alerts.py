@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboards.defaults import DATASOURCE
+from dashboards.language import Language, translated_rule
 
 Json = dict[str, Any]
 
@@ -45,13 +46,14 @@ class Alerts:
     webhook_url: str | None = field(default=None, repr=False)
 
 
-def rules(alerts: Alerts, tenant_id: str, folder: str) -> list[Json]:
+def rules(alerts: Alerts, tenant_id: str, folder: str, language: Language = "en") -> list[Json]:
     """The alert rules, as Grafana's provisioning API takes them.
 
     Args:
         alerts: what is chosen.
         tenant_id: whose devices; those that others let it read are theirs to look after.
         folder: the uid of the folder in which the rules are.
+        language: of their titles and summaries.
     """
     made = []
     if alerts.silent_minutes is not None:
@@ -62,7 +64,8 @@ def rules(alerts: Alerts, tenant_id: str, folder: str) -> list[Json]:
         made.append(rejected(alerts.rejected_percent))
     if alerts.complete_percent is not None:
         made.append(incomplete(alerts.complete_percent, tenant_id))
-    return [signed({**rule, "folderUID": folder, "ruleGroup": GROUP}) for rule in made]
+    spoken = [translated_rule(rule, language) for rule in made]
+    return [signed({**rule, "folderUID": folder, "ruleGroup": GROUP}) for rule in spoken]
 
 
 def silent(minutes: int, tenant_id: str) -> Json:

@@ -17,6 +17,7 @@ from dashboards import alerts
 from dashboards.alerts import Alerts
 from dashboards.catalogue import operator_dashboards, tenant_dashboards
 from dashboards.defaults import DATASOURCE
+from dashboards.language import Language, translated_boards
 from dashboards.site import Source
 
 Json = dict[str, Any]
@@ -29,7 +30,12 @@ OPERATOR_ROLE = "technopark_grafana"
 
 
 def files(
-    source: Source, path: str, org_id: int, tenant_id: str | None, chosen: Alerts
+    source: Source,
+    path: str,
+    org_id: int,
+    tenant_id: str | None,
+    chosen: Alerts,
+    language: Language = "en",
 ) -> Iterator[tuple[str, str]]:
     """The files: their names below Grafana's provisioning folder, and their texts.
 
@@ -39,17 +45,18 @@ def files(
         org_id: the number of Grafana's organisation.
         tenant_id: whose Grafana it is; None: the operators'.
         chosen: of what the tenant is alerted, and how; its secrets are variables.
+        language: of dashboards and alerts.
     """
     role = "$TECHNOPARK_SQL_USER" if tenant_id else OPERATOR_ROLE
     sources = {"datasources": [data_source(source, role, org_id)]}
     yield "datasources/technopark.yaml", document(sources)
     yield "dashboards/technopark.yaml", document({"providers": [provider(path, org_id)]})
     boards = tenant_dashboards() if tenant_id else operator_dashboards()
-    for uid, board in boards.items():
+    for uid, board in translated_boards(boards, language).items():
         text = json.dumps(board, indent=2, ensure_ascii=False)
         yield f"dashboards/{uid}.json", text + "\n"
     if tenant_id:
-        yield "alerting/technopark.yaml", document(alerting(tenant_id, org_id, chosen))
+        yield "alerting/technopark.yaml", document(alerting(tenant_id, org_id, chosen, language))
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
@@ -115,9 +122,9 @@ def provider(path: str, org_id: int) -> Json:
     }
 
 
-def alerting(tenant_id: str, org_id: int, chosen: Alerts) -> Json:
+def alerting(tenant_id: str, org_id: int, chosen: Alerts, language: Language) -> Json:
     """Rules, contact points and the policy; Grafana's files have other names for some fields."""
-    rules = [for_file(rule) for rule in alerts.rules(chosen, tenant_id, FOLDER_UID)]
+    rules = [for_file(rule) for rule in alerts.rules(chosen, tenant_id, FOLDER_UID, language)]
     group = {"orgId": org_id, "name": alerts.GROUP, "folder": FOLDER, "interval": "1m"}
     points = alerts.contact_points(chosen)
     content: Json = {"groups": [{**group, "rules": rules}]}

@@ -10,6 +10,7 @@ from typing import Any
 from dashboards import alerts
 from dashboards.alerts import Alerts
 from dashboards.catalogue import Json, operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.language import LANGUAGES, Language, translated_boards
 from dashboards.showcase import showcase
 from storage.grafana import PARK, TENANT, Wanted
 
@@ -72,36 +73,43 @@ def name_of(id_: str, name: str) -> str:
     return name[: LONGEST_NAME - len(end)].strip() + end
 
 
-def organisations(wanted: Wanted, decrypt: Decrypt) -> Iterator[Organisation]:
+def organisations(
+    wanted: Wanted, decrypt: Decrypt, language: Language = "en"
+) -> Iterator[Organisation]:
     """All organisations that there should be.
 
     Args:
         wanted: as the database has it.
         decrypt: opens the secrets of contact points.
+        language: of the operators.
     """
     people = by_key(wanted.people)
-    yield Organisation(
-        OPERATORS, FIXED_NAMES[OPERATORS], operator_dashboards(), people.get(OPERATORS, {})
-    )
-    boards = park_dashboards()
+    boards = translated_boards(operator_dashboards(), language)
+    yield Organisation(OPERATORS, FIXED_NAMES[OPERATORS], boards, people.get(OPERATORS, {}))
+    of_parks = in_each_language(park_dashboards())
     for park in wanted.parks:
         key = PARK + park["id"]
         # No tenant's id has a blank in it.
         name = name_of(f"park {park['id']}", park["name"])
-        yield Organisation(key, name, boards, people.get(key, {}))
-    boards = tenant_dashboards()
+        yield Organisation(key, name, of_parks[park["language"]], people.get(key, {}))
+    of_tenants = in_each_language(tenant_dashboards())
     for tenant in wanted.tenants:
         key = TENANT + tenant["id"]
         chosen = alerts_of(tenant, decrypt)
         yield Organisation(
             key,
             name_of(tenant["id"], tenant["name"]),
-            boards,
+            of_tenants[tenant["language"]],
             people.get(key, {}),
-            alerts.rules(chosen, tenant["id"], folder_of(key)),
+            alerts.rules(chosen, tenant["id"], folder_of(key), tenant["language"]),
             alerts.contact_points(chosen),
         )
     yield showcases(wanted.showcases)
+
+
+def in_each_language(boards: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
+    """Dashboards by their uids, by language."""
+    return {language: translated_boards(boards, language) for language in LANGUAGES}
 
 
 def by_key(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Person]]:
@@ -139,7 +147,12 @@ def showcases(rows: Iterable[Mapping[str, Any]]) -> Organisation:
     links: dict[str, str] = {}
     for row in rows:
         uid, board = showcase(
-            row["id"], row["name"], row["tenant"], row["delay_seconds"], row["last_day"]
+            row["id"],
+            row["name"],
+            row["tenant"],
+            row["delay_seconds"],
+            row["last_day"],
+            row["language"],
         )
         boards[uid], links[uid] = board, row["access_token"]
     return Organisation(SHOWCASES, FIXED_NAMES[SHOWCASES], boards, links=links)

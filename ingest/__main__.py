@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import disable_created_metrics
 
 from broker.session import SessionRefusedError
-from ingest import health
+from ingest import health, vitals
 from ingest.journal import JournalTakenError
 from ingest.pipeline import Pipeline
 from ingest.settings import Settings
@@ -44,12 +44,17 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pipeline.stopping.set())
     try:
-        with health.serve(
-            settings.ingest_listen,
-            settings.ingest_port,
-            pipeline.metrics.registry,
-            pipeline.problem,
-            pipeline.stuck,
+        metrics = pipeline.metrics.registry
+        database_url = settings.database_url.get_secret_value()
+        with (
+            health.serve(
+                settings.ingest_listen,
+                settings.ingest_port,
+                metrics,
+                pipeline.problem,
+                pipeline.stuck,
+            ),
+            vitals.written(database_url, settings.ingest_worker, metrics),
         ):
             pipeline.run()
     except SessionRefusedError as error:

@@ -152,7 +152,8 @@ class Pipeline:
 
     def lag(self) -> float:
         """Seconds since the oldest message came that is just being stored; 0 where none is."""
-        return time.time() - self._oldest / 1e6 if self._oldest is not None else 0
+        oldest = self._oldest  # other threads ask too, while it changes
+        return time.time() - oldest / 1e6 if oldest is not None else 0
 
     def receive(self, storing: Future[None]) -> None:
         """Connect, and again after every loss, and receive, as long as the storing thread lives."""

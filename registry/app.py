@@ -12,6 +12,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import ProcessCollector
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -19,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from broker.config import internal_users
 from registry import (
     audit,
+    commands,
     device_secrets,
     devices,
     health,
@@ -32,6 +34,7 @@ from registry import (
     rollups,
     telemetry,
     tenants,
+    vitals,
 )
 from registry.access import Pool
 from registry.enrolment import claims, exports, imports, provisioning, provisioning_keys
@@ -64,6 +67,7 @@ from registry.mail.outbox import Outbox
 from registry.mosquitto.figures import BrokerMetrics
 from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
+from registry.mosquitto.replies import Replies
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
@@ -74,6 +78,8 @@ from registry.sharing import agreements, alert_settings, notices, showcases, ten
 from storage.retention import let_go
 from storage.rows import Connection
 from storage.tenant_sql import end_long_queries
+from storage.vitals import let_go as let_vitals_go
+from storage.vitals import write_database
 
 PREFIX = "/api/v1"
 # How long a request waits for a connection, and a statement for its end.
@@ -82,7 +88,7 @@ STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
     devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
-    device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
+    device_secrets, commands, rejections, replay, audit, imports, exports, claims, provisioning,
     provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
     second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
     quality, certificates, showcases, alert_settings, data_exports, archives, history_imports,
@@ -204,19 +210,26 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 broker,
                 room.counted,
             )
+            replies = Replies(settings.broker_host, settings.broker_port, registry_password, pool)
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
-            app.state.metrics.register(metrics.Parts(pool, publisher, keeper))
-            rollup_keeper = rollups.RollupKeeper()
-            app.state.metrics.register(broker)
             postman = Postman(pool, settings, app.state.outbox)
-            app.state.metrics.register(MailMetrics(postman))
-            app.state.metrics.register(rollup_keeper)
+            parts, mails = metrics.Parts(pool, publisher, keeper), MailMetrics(postman)
+            rollup_keeper = rollups.RollupKeeper()
+            for collector in (parts, broker, mails, rollup_keeper):
+                app.state.metrics.register(collector)
+            write_vitals = vitals.writer(
+                {"registry": [ProcessCollector(registry=None), parts, mails], "broker": [broker]}
+            )
             async with background(
                 *keeper.work(),
                 publisher.run(),
+                replies.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
                 repeat(pool, RETENTION_SECONDS, let_go),
+                repeat(pool, RETENTION_SECONDS, let_vitals_go),
+                repeat(pool, vitals.SECONDS, write_vitals, delay=vitals.SECONDS),
+                repeat(pool, vitals.DATABASE_SECONDS, write_database, delay=vitals.SECONDS),
                 repeat(pool, LONG_QUERY_SECONDS, end_long_queries),
                 *([postman.run()] if settings.smtp_host else []),
                 repeat(pool, rollups.SECONDS, rollup_keeper.keep_rollups, delay=rollups.SECONDS),

@@ -22,6 +22,7 @@ from registry.http.etags import unless_changed
 from registry.http.fields import (
     Answer,
     Body,
+    GrafanaLanguage,
     Latitude,
     Longitude,
     Name,
@@ -45,6 +46,7 @@ PARK: dict[str, Any] = {
     "time_zone": "Asia/Jakarta",
     "latitude": -6.87,
     "longitude": 107.54,
+    "language": "id",
 }
 LAB = {"id": "cimahi-solar", "park_id": "cimahi", "name": "Solar roof", "kind": "testbed"}
 CREATED = {"created_at": "2026-03-01T09:00:00Z"}
@@ -59,6 +61,7 @@ class NewPark(Body):
     time_zone: TimeZone
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    language: GrafanaLanguage = "en"
 
 
 class ParkChanges(Body):
@@ -69,6 +72,7 @@ class ParkChanges(Body):
     time_zone: TimeZone = unset()
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    language: GrafanaLanguage = unset()
 
 
 class Park(Answer):
@@ -80,6 +84,7 @@ class Park(Answer):
     time_zone: str
     latitude: float | None
     longitude: float | None
+    language: GrafanaLanguage
     created_at: datetime
 
 

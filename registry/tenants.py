@@ -16,7 +16,16 @@ from registry.access import (
     readable_tenant,
 )
 from registry.http.etags import unless_changed
-from registry.http.fields import Answer, Body, Name, Quota, Slug, example, unset
+from registry.http.fields import (
+    Answer,
+    Body,
+    GrafanaLanguage,
+    Name,
+    Quota,
+    Slug,
+    example,
+    unset,
+)
 from registry.http.idempotency import Once
 from registry.http.pages import Page, SearchQuery, by_id
 from storage import tenant_sql, tenants
@@ -30,6 +39,7 @@ TENANT: dict[str, Any] = {
     "name": "Sunny Cells Lda",
     "kind": "startup",
     "park_id": "cimahi",
+    "language": "id",
     "values_per_second": 500.0,
 }
 
@@ -42,6 +52,7 @@ class NewTenant(Body):
     name: Name
     kind: TenantKind
     park_id: Slug | None = None
+    language: GrafanaLanguage = "en"
     values_per_second: Quota | None = None
 
 
@@ -55,6 +66,7 @@ class TenantChanges(Body):
     name: Name = unset()
     kind: TenantKind = unset()
     park_id: Slug | None = None
+    language: GrafanaLanguage = unset()
     values_per_second: Quota | None = None
 
 
@@ -66,6 +78,7 @@ class Tenant(Answer):
     name: str
     kind: TenantKind
     park_id: str | None
+    language: GrafanaLanguage
     values_per_second: float | None
     created_at: datetime
 

@@ -25,10 +25,11 @@ class Wanted:
     """What there should be in Grafana, as the database has it.
 
     Attributes:
-        tenants: ``id, name`` and the columns of ``alert_settings``.
-        parks: ``id, name``.
+        tenants: ``id, name, language`` and the columns of ``alert_settings``.
+        parks: ``id, name, language``.
         people: ``key, email, name, edits`` of those who may look.
-        showcases: ``id, name, tenant, access_token, delay_seconds, decimals, last_day``.
+        showcases: ``id, name, tenant, language, access_token, delay_seconds, decimals,
+            last_day``.
     """
 
     tenants: list[Row]

@@ -147,6 +147,28 @@ class Claim(TypedDict):
     tenant_id: str
 
 
+class Command(TypedDict):
+    """A command, and what became of it.
+
+    ``sent``: it is on its way. ``done`` and ``refused``: the device answered so. ``undelivered``:
+    the broker has nobody to give it to. ``expired``: no answer came until ``expires_at``; whether
+    the device did it is not known, and an answer that still comes counts. ``reason`` tells why it
+    was refused or not delivered. ``sent_by`` is a user's number.
+    """
+
+    id: str
+    device_id: str
+    name: str
+    params: dict[str, Any]
+    status: Literal["sent", "done", "refused", "expired", "undelivered"]
+    sent_at: str
+    sent_by: int | None
+    expires_at: str
+    replied_at: str | None
+    reason: str | None
+    reply: Any
+
+
 class Confirmation(TypedDict):
     """The tenant's own id, typed once more."""
 
@@ -602,6 +624,17 @@ class NewCode(TypedDict):
     days: NotRequired[int]
 
 
+class NewCommand(TypedDict):
+    """What the device is to do.
+
+    ``ttl_seconds`` is how long the broker keeps it for a device that is away.
+    """
+
+    name: str
+    params: NotRequired[dict[str, Any]]
+    ttl_seconds: NotRequired[int]
+
+
 class NewDevice(TypedDict):
     """A prototype or a sensor. Without an id it gets one made of tenant and name."""
 
@@ -688,6 +721,7 @@ class NewPark(TypedDict):
     time_zone: str
     latitude: NotRequired[float | None]
     longitude: NotRequired[float | None]
+    language: NotRequired[Literal["en", "id"]]
 
 
 class NewRetention(TypedDict):
@@ -732,6 +766,7 @@ class NewTenant(TypedDict):
     name: str
     kind: Literal["startup", "industry", "university", "community", "government"]
     park_id: NotRequired[str | None]
+    language: NotRequired[Literal["en", "id"]]
     values_per_second: NotRequired[float | None]
 
 
@@ -818,6 +853,7 @@ class Park(TypedDict):
     time_zone: str
     latitude: float | None
     longitude: float | None
+    language: Literal["en", "id"]
     created_at: str
 
 
@@ -828,6 +864,7 @@ class ParkChanges(TypedDict):
     time_zone: NotRequired[str]
     latitude: NotRequired[float | None]
     longitude: NotRequired[float | None]
+    language: NotRequired[Literal["en", "id"]]
 
 
 class ProvisionedDevice(TypedDict):
@@ -1222,6 +1259,7 @@ class Tenant(TypedDict):
     name: str
     kind: Literal["startup", "industry", "university", "community", "government"]
     park_id: str | None
+    language: Literal["en", "id"]
     values_per_second: float | None
     created_at: str
 
@@ -1235,6 +1273,7 @@ class TenantChanges(TypedDict):
     name: NotRequired[str]
     kind: NotRequired[Literal["startup", "industry", "university", "community", "government"]]
     park_id: NotRequired[str | None]
+    language: NotRequired[Literal["en", "id"]]
     values_per_second: NotRequired[float | None]
 
 

@@ -45,6 +45,8 @@ class Done:
         acknowledged: messages, within the seconds of publishing.
         seconds: that it published.
         cpu_s: of its process, while it published.
+        pace: messages acknowledged a second, as the slope of their course, which does not depend
+            on where in a turn of the devices the publishing began and ended; None: not known.
     """
 
     connections: int
@@ -52,6 +54,7 @@ class Done:
     acknowledged: int
     seconds: float
     cpu_s: float
+    pace: float | None = None
 
 
 def job() -> Job:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from benchmarks.crowds import Done, job, tell
 from simulators import Address, Company, Fleet, Login
 from simulators.players import Schedule, advance, first_turns
@@ -31,7 +33,7 @@ def main() -> None:
         # Crews begin one after another within an interval.
         publish(crowd, schedule, 2 * todo.interval)
         before, started, cpu = acknowledged(crowd), time.monotonic(), time.process_time()
-        publish(crowd, schedule, todo.seconds)
+        course = publish(crowd, schedule, todo.seconds)
         tell(
             Done(
                 connections=sum(device.online for device in crowd.devices.values()),
@@ -39,16 +41,33 @@ def main() -> None:
                 acknowledged=acknowledged(crowd) - before,
                 seconds=time.monotonic() - started,
                 cpu_s=time.process_time() - cpu,
+                pace=slope(course),
             )
         )
 
 
-def publish(crowd: Fleet, schedule: Schedule, seconds: float) -> None:
-    """Let the crews publish so long."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+def publish(crowd: Fleet, schedule: Schedule, seconds: float) -> list[tuple[float, int]]:
+    """Let the crews publish so long.
+
+    Returns:
+        How many messages were acknowledged by when, some ten times a second.
+    """
+    course: list[tuple[float, int]] = []
+    now = time.monotonic()
+    ends = now + seconds
+    while now < ends:
         crowd.turn(min(schedule[0][0] - time.time(), TURN_SECONDS))
         advance(schedule)
+        now = time.monotonic()
+        if not course or now > course[-1][0] + 2 * TURN_SECONDS:
+            course.append((now, acknowledged(crowd)))
+    return course
+
+
+def slope(course: list[tuple[float, int]]) -> float:
+    """By how much it grows a second."""
+    seconds, count = np.array(course).T
+    return float(np.polyfit(seconds, count, 1)[0])
 
 
 def acknowledged(crowd: Fleet) -> int:

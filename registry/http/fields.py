@@ -8,7 +8,7 @@ import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -187,6 +187,10 @@ Text = Annotated[
 Words = Annotated[str, Field(max_length=254), ONE_LINE]
 Email = Annotated[
     str, Field(max_length=254), matching(r"[^@\s\x00]+@[^@\s\x00]+", "give an e-mail address")
+]
+GrafanaLanguage = Annotated[
+    Literal["en", "id"],
+    Field(description="of dashboards and alerts in Grafana: English, or Bahasa Indonesia"),
 ]
 TimeZone = Annotated[
     str, AfterValidator(time_zone), Field(description="a name of the IANA time zone database")

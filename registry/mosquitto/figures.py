@@ -41,6 +41,11 @@ FIGURES = {
     ROOT + "load/publish/received/1min": Figure(
         "received_messages_per_minute", "Messages published, average of the last minute"
     ),
+    ROOT + "bytes/received": Figure("received_bytes", "Bytes received, of all packets", grows=True),
+    ROOT + "bytes/sent": Figure("sent_bytes", "Bytes sent, of all packets", grows=True),
+    ROOT + "load/connections/1min": Figure(
+        "connects_per_minute", "Connections that began, average of the last minute"
+    ),
     ROOT + "store/messages/count": Figure(
         "stored_messages", "Messages kept: that wait, and retained"
     ),

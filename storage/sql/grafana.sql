@@ -5,7 +5,7 @@ SELECT pg_try_advisory_lock(7402026, 22);
 
 -- tenants --
 -- With their alerts. One that is being deleted is gone already.
-SELECT t.id, t.name, a.tenant_id IS NOT NULL AS chosen, a.silent_minutes, a.out_of_range,
+SELECT t.id, t.name, t.language, a.tenant_id IS NOT NULL AS chosen, a.silent_minutes, a.out_of_range,
        a.rejected_percent, a.complete_percent, coalesce(a.emails, '{}') AS emails,
        a.telegram_chat, a.telegram_token, a.webhook_url
 FROM tenants t
@@ -15,7 +15,7 @@ WHERE NOT EXISTS (SELECT FROM tenant_deletions d
 ORDER BY t.id;
 
 -- parks --
-SELECT id, name FROM parks ORDER BY id;
+SELECT id, name, language FROM parks ORDER BY id;
 
 -- people --
 -- Those of tenants and parks, and the administrators, with the greatest of their roles.
@@ -31,7 +31,7 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 -- showcases --
-SELECT s.id, d.name, t.name AS tenant, s.access_token, extract(epoch FROM s.delay)::bigint AS delay_seconds,
+SELECT s.id, d.name, t.name AS tenant, t.language, s.access_token, extract(epoch FROM s.delay)::bigint AS delay_seconds,
        s.decimals, s.last_day
 FROM showcase_states s
 JOIN devices d ON d.id = s.device_id

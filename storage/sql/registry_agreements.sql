@@ -94,7 +94,10 @@ WHERE u.id IN (
     JOIN memberships m ON m.role = 'tenant-owner'
                           AND m.tenant_id IN (a.tenant_id, a.reader_tenant_id)
                        OR m.role = 'park-manager' AND m.park_id = a.reader_park_id
-    WHERE a.id = %(agreement_id)s AND (m.until IS NULL OR m.until >= current_date))
+    LEFT JOIN tenants t ON t.id = m.tenant_id
+    LEFT JOIN parks p ON p.id = coalesce(m.park_id, t.park_id)
+    WHERE a.id = %(agreement_id)s
+      AND (m.until IS NULL OR m.until >= (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date))
 ORDER BY u.id;
 
 -- notices --

@@ -31,15 +31,26 @@ SELECT * FROM invitations
 WHERE sha256 = %(sha256)s AND accepted_at IS NULL AND expires_at > now();
 
 -- accept_invitation --
-UPDATE invitations SET accepted_at = now()
-WHERE sha256 = %(sha256)s AND accepted_at IS NULL AND expires_at > now()
-RETURNING *;
+-- A mail that still waits is of no use any more.
+WITH accepted AS (
+    UPDATE invitations SET accepted_at = now()
+    WHERE sha256 = %(sha256)s AND accepted_at IS NULL AND expires_at > now()
+    RETURNING *
+), unsent AS (
+    DELETE FROM mails WHERE invitation_id IN (SELECT id FROM accepted)
+)
+SELECT * FROM accepted;
 
 -- accept_invitations --
 -- All that wait for an address, whose owner a provider has told.
-UPDATE invitations SET accepted_at = now()
-WHERE lower(email) = lower(%(email)s) AND accepted_at IS NULL AND expires_at > now()
-RETURNING *;
+WITH accepted AS (
+    UPDATE invitations SET accepted_at = now()
+    WHERE lower(email) = lower(%(email)s) AND accepted_at IS NULL AND expires_at > now()
+    RETURNING *
+), unsent AS (
+    DELETE FROM mails WHERE invitation_id IN (SELECT id FROM accepted)
+)
+SELECT * FROM accepted;
 
 -- may_reset --
 SELECT may_reset(%(maker)s, %(user_id)s) AS allowed;

@@ -2,8 +2,8 @@
 
 -- create_park --
 -- AT TIME ZONE refuses a zone that this database does not know; every day of a role depends on it.
-INSERT INTO parks (id, name, time_zone, latitude, longitude)
-VALUES (%(id)s, %(name)s, %(time_zone)s, %(latitude)s, %(longitude)s)
+INSERT INTO parks (id, name, time_zone, latitude, longitude, language)
+VALUES (%(id)s, %(name)s, %(time_zone)s, %(latitude)s, %(longitude)s, %(language)s)
 RETURNING *, now() AT TIME ZONE time_zone AS local_time;
 
 -- parks --
@@ -18,8 +18,8 @@ SELECT * FROM parks WHERE id = %(id)s;
 -- change_park --
 -- jsonb_populate_record keeps what the changes do not name, and takes a null as one.
 UPDATE parks p
-SET (name, time_zone, latitude, longitude) = (
-    SELECT n.name, n.time_zone, n.latitude, n.longitude
+SET (name, time_zone, latitude, longitude, language) = (
+    SELECT n.name, n.time_zone, n.latitude, n.longitude, n.language
     FROM jsonb_populate_record(p, %(changes)s) n
 )
 WHERE p.id = %(id)s

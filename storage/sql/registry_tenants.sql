@@ -1,8 +1,8 @@
 -- Tenants: seen by their people, by the people of their home park, and by administrators.
 
 -- create_tenant --
-INSERT INTO tenants (id, name, kind, park_id, values_per_second)
-VALUES (%(id)s, %(name)s, %(kind)s, %(park_id)s, %(values_per_second)s)
+INSERT INTO tenants (id, name, kind, park_id, language, values_per_second)
+VALUES (%(id)s, %(name)s, %(kind)s, %(park_id)s, %(language)s, %(values_per_second)s)
 RETURNING *;
 
 -- tenants --
@@ -27,8 +27,8 @@ WHERE t.id = %(id)s AND EXISTS (
 
 -- change_tenant --
 UPDATE tenants t
-SET (name, kind, park_id, values_per_second) = (
-    SELECT n.name, n.kind, n.park_id, n.values_per_second
+SET (name, kind, park_id, language, values_per_second) = (
+    SELECT n.name, n.kind, n.park_id, n.language, n.values_per_second
     FROM jsonb_populate_record(t, %(changes)s) n
 )
 WHERE t.id = %(id)s

@@ -65,6 +65,9 @@ INSERT INTO bookings (device_id, tenant_id, during)
     SELECT id, CASE id WHEN 'guest-1' THEN 'home' ELSE 'qqx-tenant' END,
            tstzrange(now() + INTERVAL '1 hour', now() + INTERVAL '2 hours')
     FROM devices WHERE id <> 'home-1';
+INSERT INTO commands (device_id, name, params, sent_at, expires_at)
+    SELECT id, CASE WHEN id LIKE 'qqx%' THEN 'qqx' ELSE 'start' END, '{}',
+           now() - INTERVAL '1 minute', now() + INTERVAL '1 hour' FROM devices;
 """
 
 
@@ -88,7 +91,7 @@ def test_every_view_shows_what_is_the_parks_and_nothing_else(
     views = porto.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
     ).fetchall()
-    assert len(views) == 18
+    assert len(views) == 19
     for (view,) in views:
         rows = porto.execute(f"SELECT * FROM {view}".encode()).fetchall()
         assert rows, view

@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from dashboards import rendering
+from dashboards.language import translated
 from dashboards.macros import View, expand
 from storage.migrate import set_grafana_password
 from tests.conftest import cloned
@@ -24,7 +25,7 @@ INTERVAL = timedelta(minutes=10)
 OPERATOR_VIEWS = {
     "devices", "telemetry", "telemetry_1m", "telemetry_1h", "telemetry_1d", "states", "flags",
     "latest", "rejections", "completeness", "metrics", "labs", "parks", "tenants", "stages",
-    "bookings", "connections", "arrivals",
+    "bookings", "connections", "arrivals", "commands",
 }  # fmt: skip
 ALL: dict[str, str | Sequence[str]] = {
     "park": ["*"],
@@ -124,6 +125,17 @@ def test_every_device_is_counted_once_by_its_state(grafana: psycopg.Connection) 
     assert ask(grafana, QUERIES["Devices by state"]) == [
         {"Reporting": 2, "Disconnected": 1, "Silent": 1, "Never heard": 1}
     ]
+
+
+def test_a_panel_in_indonesian_finds_the_same_under_its_own_names(
+    grafana: psycopg.Connection,
+) -> None:
+    spoken = [panel["targets"][0]["rawSql"] for panel in translated(BOARD, "id")["panels"]]
+    assert ask(grafana, spoken[0]) == [
+        {"Aktif": 2, "Terputus": 1, "Senyap": 1, "Belum pernah mengirim": 1}
+    ]
+    for english, indonesian in zip(QUERIES.values(), spoken, strict=True):
+        assert len(ask(grafana, indonesian)) == len(ask(grafana, english))
 
 
 def test_the_rate_of_this_moment_counts_the_last_minute(grafana: psycopg.Connection) -> None:
@@ -250,6 +262,7 @@ def test_the_role_may_read_the_views_and_names_and_nothing_else(
     assert {name for (name,) in readable} == {
         "telemetry", "latest_telemetry", "device_places", "device_overview",
         "flagged_telemetry", "rejection_overview", "parks", "labs", "tenants",
+        "vitals_overview", "database_overview",
         # What dashboards ask, in a schema of the role's own.
         *OPERATOR_VIEWS,
     }  # fmt: skip
@@ -258,7 +271,7 @@ def test_the_role_may_read_the_views_and_names_and_nothing_else(
 @pytest.mark.parametrize(
     "table",
     ["readings", "states", "rejections", "latest", "series", "devices", "device_secrets",
-     "users", "memberships", "tokens", "models"],
+     "users", "memberships", "tokens", "models", "vitals", "vital_sets"],
 )  # fmt: skip
 def test_the_role_is_refused_the_tables(grafana: psycopg.Connection, table: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

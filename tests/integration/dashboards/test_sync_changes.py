@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from dashboards.wanted import folder_of
+from dashboards.wanted import folder_of, organisations
+from storage.grafana import Memory
 from tests.integration.dashboards.place import ACME, BOARD, Place, words
 
 
@@ -52,6 +55,53 @@ def test_an_organisation_follows_the_name_of_its_tenant_and_survives_a_rename_in
     ]
     assert set(place.grafana.state["orgs"]) == numbers
     assert place.grafana.org("Acme Sun (acme)")["dashboards"]
+
+
+@pytest.fixture
+def indonesian(place: Place) -> Iterator[Place]:
+    """The sync has run, and then tenant and park have chosen Indonesian."""
+    place.sync()
+    for table in ("tenants", "parks"):
+        place.connection.execute(f"UPDATE {table} SET language = 'id'".encode())
+    yield place
+    for table in ("tenants", "parks"):
+        place.connection.execute(f"UPDATE {table} SET language = 'en'".encode())
+
+
+def test_dashboards_and_alerts_follow_the_language_of_their_tenant_and_park(
+    indonesian: Place,
+) -> None:
+    changed = words(indonesian.sync())
+    assert changed == [
+        "change Cimahi (park cimahi): dashboard Ringkasan armada perangkat",
+        f"change {ACME}: alert rule Perangkat senyap",
+        f"change {ACME}: alert rule Nilai di luar rentang",
+        f"change {ACME}: alert rule Banyak penolakan",
+        f"change {ACME}: alert rule Data tidak lengkap",
+        # In the language of the tenant that shows the device.
+        "change Technopark showcases: dashboard Roof <1> · Acme Solar",
+    ]
+    grafana = indonesian.grafana
+    summary = grafana.org(ACME)["rules"]["technopark-silent"]["annotations"]["summary"]
+    assert summary.startswith("{{ $labels.device }} sudah senyap selama {{")
+    [shown] = grafana.org("Technopark showcases")["dashboards"].values()
+    board = shown["versions"][-1]["data"]
+    assert board["description"] == (
+        "Ditampilkan oleh Acme Solar sampai 2099-12-31, tertunda 60 menit dan dibulatkan."
+    )
+    operators = grafana.org("Technopark operators")["dashboards"]["technopark-fleet"]
+    assert operators["versions"][-1]["data"]["title"] == "Fleet overview"
+    assert indonesian.sync().changes == []
+
+
+def test_operators_read_the_language_of_their_setting(place: Place) -> None:
+    place.sync()
+    wanted = Memory(place.connection).wanted()
+    chosen = next(organisations(wanted, bytes.decode, "id"))
+    others = [each for each in place.wanted() if each.key != chosen.key]
+    plan = place.sync(wanted=[chosen, *others])
+    assert words(plan) == ["change Technopark operators: dashboard Ringkasan armada perangkat"]
+    assert place.sync(wanted=[chosen, *others]).changes == []
 
 
 def test_peoples_own_routes_stay_in_the_notification_policy(place: Place) -> None:

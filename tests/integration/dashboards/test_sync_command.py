@@ -79,7 +79,7 @@ def run(
 
 
 def test_a_tenants_alerts_and_a_shared_device_reach_grafana(
-    run: Run, grafana: FakeGrafana, registry: tuple[RunningRegistry, psycopg.Connection[Any]]
+    run: Run, grafana: FakeGrafana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = "123456:" + "s" * 35
     run("tenant alerts sunny --silent-minutes 5 --rejected-percent '' --telegram-chat 42")
@@ -97,6 +97,8 @@ def test_a_tenants_alerts_and_a_shared_device_reach_grafana(
     assert token not in json.dumps(plan)
     assert grafana.org("Technopark showcases")["public"]
     assert "nothing to change" in run("dashboards sync").output
+    monkeypatch.setenv("TECHNOPARK_GRAFANA_LANGUAGE", "id")
+    assert "dashboard Ringkasan armada perangkat" in run("dashboards sync").output
     run("dashboards unshare roof-1")
     assert "was not shown" in run("dashboards unshare roof-1").output
     assert "remove" in run("dashboards sync").output

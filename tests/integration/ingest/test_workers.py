@@ -105,6 +105,9 @@ def test_workers_share_the_telemetry_and_each_message_is_stored_once(
         assert received_by(port) > 20
         assert received_by(port + 1) > 20
         assert received_by(port) + received_by(port + 1) == 200
+        sources = b"SELECT DISTINCT source FROM vitals_overview ORDER BY 1"
+        both = [("ingest-1",), ("ingest-2",)]
+        wait_until(lambda: connection.execute(sources).fetchall() == both, "figures of each")
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_is_started_again(

@@ -36,7 +36,7 @@ UNAUDITED = {
     "rejections", "device_activity", "provisioned_devices", "device_search", "notices", "channels",
     "attempts", "idempotency_keys", "mails",
     "rollup_hours", "rollup_days", "rollup_progress", "rollup_stale",
-    "retention_done", "arrivals", "device_statuses",
+    "retention_done", "arrivals", "device_statuses", "vitals", "vital_sets",
     # Follow what is logged of the device, of the transfer and of the tenant.
     "device_owners", "sql_access",
     # By nothing but their hash could the log name them.
@@ -44,6 +44,8 @@ UNAUDITED = {
     # What Grafana's sync remembers.
     "grafana_organisations", "grafana_people", "grafana_users",
     "park_access",
+    # Says itself who sent it; the other changes are the device's answer.
+    "commands",
 }  # fmt: skip
 UNLOGGED = {
     "tokens": {"sha256", "last_used_at"},

@@ -38,6 +38,24 @@ def test_from_nothing_to_a_device_by_commands_alone(run: Command) -> None:
         assert run(f"{group} list").output
 
 
+def test_a_park_is_changed_and_parks_and_tenants_choose_grafanas_language(run: Command) -> None:
+    run('park add porto "Porto" --time-zone Europe/Lisbon --language id')
+    run("park set porto --name Bandung --time-zone Asia/Jakarta --longitude 107.6")
+    [park] = json.loads(run("park list --json").output)
+    assert (park["name"], park["time_zone"], park["longitude"], park["language"]) == (
+        "Bandung",
+        "Asia/Jakarta",
+        107.6,
+        "id",
+    )
+    run("park set porto", 2)
+    run("park set porto --language fr", 2)
+    run("tenant add sunny Sunny --language id")
+    assert json.loads(run("tenant show sunny --json").output)["language"] == "id"
+    run("tenant set sunny --language en")
+    assert json.loads(run("tenant show sunny --json").output)["language"] == "en"
+
+
 def test_a_device_is_changed(run: Command, world: World) -> None:
     run('device set guest-1 --name "New name" --stage pilot --lab "" --tag a --tag b')
     shown = json.loads(run("device show guest-1 --json").output)

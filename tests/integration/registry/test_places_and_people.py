@@ -11,7 +11,8 @@ PARK = {"id": "goa", "name": "Goa", "time_zone": "Asia/Kolkata", "latitude": 15.
 
 def test_a_park_is_created_shown_and_changed(registry: RunningRegistry) -> None:
     created = registry.admin.post("parks", PARK)
-    assert created == {**PARK, "longitude": None, "created_at": created["created_at"]}
+    more = {"longitude": None, "language": "en", "created_at": created["created_at"]}
+    assert created == {**PARK, **more}
     changed = registry.admin.patch("parks/goa", {"latitude": None, "longitude": 73.8})
     assert changed == {**created, "latitude": None, "longitude": 73.8}
     assert registry.admin.get("parks/goa") == changed
@@ -30,6 +31,23 @@ def test_an_id_that_is_taken_is_a_conflict_that_names_it(registry: RunningRegist
     assert refused.value.errors == [
         {"pointer": "#/id", "detail": "this id is taken: choose another"}
     ]
+
+
+def test_grafana_speaks_english_to_a_park_and_a_tenant_until_they_choose(
+    registry: RunningRegistry,
+) -> None:
+    tenant = {"id": "sunny", "name": "Sunny", "kind": "startup"}
+    for kind, new in (("parks", PARK), ("tenants", tenant)):
+        assert registry.admin.post(kind, new)["language"] == "en"
+        thing = f"{kind}/{new['id']}"
+        assert registry.admin.patch(thing, {"language": "id"})["language"] == "id"
+        assert registry.admin.get(thing)["language"] == "id"
+        for wrong in ("fr", None):
+            with pytest.raises(ApiError) as refused:
+                registry.admin.patch(thing, {"language": wrong})
+            assert [each["pointer"] for each in refused.value.errors] == ["#/language"]
+        other = {**new, "id": f"{new['id']}-2", "language": "id"}
+        assert registry.admin.post(kind, other)["language"] == "id"
 
 
 def test_a_time_zone_must_be_one(registry: RunningRegistry) -> None:

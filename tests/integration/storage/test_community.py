@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from storage import aggregates
+from storage import aggregates, vitals
 from storage.edition import Edition, edition
 from storage.ingest import RejectedMessage, store_rejections, store_states
 from storage.migrate import migrate
@@ -179,3 +180,32 @@ def test_it_is_known_how_far_the_aggregates_are_behind(
     assert asyncio.run(behind())["seconds"] > 20 * 365 * 86_400
     refresh(database_url)
     assert asyncio.run(behind()) == {"seconds": 0, "stale": 0}
+
+
+def test_the_database_tells_the_size_of_what_it_keeps(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    store_readings(connection, minutes(make_series(connection, 2)))
+    refresh(database_url)
+
+    async def look() -> None:
+        opened = await psycopg.AsyncConnection.connect(
+            database_url, row_factory=dict_row, prepare_threshold=None
+        )
+        async with opened:
+            await vitals.write_database(opened)
+
+    before = sizes(connection, look)
+    assert before["series"] == 2
+    assert before["rollups_bytes"] > 3 * 8192
+    assert before["readings_bytes"] > 2000 * 24
+    compress(connection)
+    assert 0 < sizes(connection, look)["readings_bytes"] < before["readings_bytes"]
+
+
+def sizes(
+    connection: psycopg.Connection, look: Callable[[], Coroutine[None, None, None]]
+) -> dict[str, float]:
+    """What is found by a new look."""
+    asyncio.run(look())
+    return dict(connection.execute("SELECT name, value FROM database_overview").fetchall())

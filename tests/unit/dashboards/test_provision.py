@@ -52,6 +52,15 @@ def test_a_tenants_grafana_has_its_alerts_and_the_ways_to_tell_people(tmp_path: 
     assert alerting["policies"][0]["receiver"] == point["name"]
 
 
+def test_files_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
+    files = provisioned(tmp_path / "operators", "--language id")
+    assert '"title": "Ringkasan armada perangkat"' in files["dashboards/technopark-fleet.json"]
+    files = provisioned(tmp_path / "tenant", "--tenant sunny --language id")
+    assert "Perangkat senyap" in files["alerting/technopark.yaml"]
+    refused = ["dashboards", "provision", str(tmp_path / "other"), "--language", "fr"]
+    assert CliRunner().invoke(app, refused).exit_code == 2
+
+
 def test_a_dashboard_that_is_no_more_goes_and_other_files_stay(tmp_path: Path) -> None:
     (tmp_path / "dashboards").mkdir()
     for name in ("technopark-gone.json", "mine.json"):

@@ -12,7 +12,7 @@ from registry.settings import Settings
 from registry.sharing import notices
 from storage.rows import Connection
 from tests.integration.identity.mail.conftest import SENDER, Mailbox, deliver, listening, waiting
-from tests.integration.identity.test_links import INVITATION, NEW, invite
+from tests.integration.identity.test_links import INVITATION, NEW, acceptance, invite
 from tests.integration.registry.conftest import RunningRegistry, World
 from tests.parts import wait_until
 
@@ -36,6 +36,16 @@ def test_an_invitation_is_mailed_in_the_language_of_the_person(
         assert f"owner@example.org {words}" in text
         assert issued["link"] in text.splitlines()
     wait_until(lambda: not waiting(connection), "the outbox to be empty")
+
+
+def test_an_invitation_that_was_accepted_before_its_mail_went_out_is_not_mailed(
+    mailing: RunningRegistry, world: World, connection: psycopg.Connection
+) -> None:
+    # No mail server is there yet: the manager handed the link over.
+    issued = invite(mailing, world)
+    assert waiting(connection) == 1
+    mailing.as_("").post("invitations/accept", acceptance(issued["token"]))
+    assert waiting(connection) == 0
 
 
 def test_a_reset_is_mailed_and_a_newer_link_takes_the_mail_of_the_older_one_away(
