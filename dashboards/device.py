@@ -145,9 +145,9 @@ def counts() -> stat.Panel:
     return (
         number_panel(
             "Values and rejections",
-            "Numbers and booleans stored in the chosen time (over ten hours and more: in its whole "
-            "hours), and messages or parts of one that were not stored. Only the owner, its "
-            "park and operators see rejections.",
+            "Numbers and booleans stored in the chosen time (of half a day and more: in its whole "
+            "hours or days), and messages or parts of one that were not stored. Only the owner, "
+            "its park and operators see rejections.",
             f"""SELECT values AS "Values", refused AS "Rejections"
 FROM (SELECT coalesce(sum(n), 0) AS values FROM {rolled("device = '$device'")} AS r) AS stored,
   (SELECT count(*) AS refused FROM rejections

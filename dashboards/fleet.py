@@ -5,11 +5,11 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards import traffic
 from dashboards.annotations import rejection_bursts
 from dashboards.board import board, fill
 from dashboards.defaults import (
     bars,
-    number_panel,
     one,
     several,
     table_panel,
@@ -21,22 +21,18 @@ from dashboards.rolled import DAYS_OF_MANY, rolled
 from dashboards.states import devices_by_state, silent_after
 
 UID = "technopark-fleet"
-# What several queries say, by the word that stands for it there.
-PHRASES = {
-    # What the reader chose at the top. A device without park or lab is seen under "All" only, and
-    # so is one that nobody knows.
-    "CHOSEN": """('*' IN ($park) AND '*' IN ($tenant) AND '*' IN ($lab) OR device IN (
+# What the reader chose at the top. A device without park or lab is seen under "All" only, and so is
+# one that nobody knows.
+CHOSEN = """('*' IN ($park) AND '*' IN ($tenant) AND '*' IN ($lab) OR device IN (
     SELECT device FROM devices
     WHERE ('*' IN ($park) OR park IN ($park))
       AND ('*' IN ($tenant) OR tenant IN ($tenant))
       AND ('*' IN ($lab) OR lab IN ($lab))
-  ))""",
-    "IS_SILENT": "last_seen < now() - INTERVAL '$silent_after'",
-}
-
+  ))"""
+OF_METRIC = f"metric = '$metric' AND {CHOSEN}"
 # So many lines can be told apart.
-TWENTY = """metric = '$metric' AND device = ANY(ARRAY(
-    SELECT device FROM latest WHERE metric = '$metric' AND CHOSEN ORDER BY device LIMIT 20
+TWENTY = f"""metric = '$metric' AND device = ANY(ARRAY(
+    SELECT device FROM latest WHERE metric = '$metric' AND {CHOSEN} ORDER BY device LIMIT 20
   ))"""
 
 
@@ -47,25 +43,18 @@ def fleet_overview() -> dashboard.Dashboard:
         "Fleet overview",
         "All devices of the parks: alive or silent, what arrives, what was rejected.",
         [park(), tenant(), lab(), silent_after(), metric()],
-        [rejection_bursts(PHRASES["CHOSEN"])],
+        [rejection_bursts(CHOSEN)],
         since="now-1h",
     )
     return fill(
         made,
         [
-            device_states(), values_now(), rejections_now(),
-            values_by_park(), rejections_by_reason(),
+            devices_by_state(CHOSEN), traffic.values_now(CHOSEN), rejections(),
+            values_by_park(), traffic.rejections_by_reason(CHOSEN),
             silent_devices(), newest_values(),
             metric_by_lab(), metric_by_device(),
         ],
     )  # fmt: skip
-
-
-def sql(query: str) -> str:
-    """The query with its phrases spelled out."""
-    for word, phrase in PHRASES.items():
-        query = query.replace(word, phrase)
-    return query
 
 
 def park() -> dashboard.QueryVariable:
@@ -97,51 +86,16 @@ def metric() -> dashboard.QueryVariable:
     return one(
         "metric",
         "Metric",
-        sql(
-            "SELECT DISTINCT metric FROM latest WHERE value IS NOT NULL AND CHOSEN ORDER BY metric"
-        ),
+        f"SELECT DISTINCT metric FROM latest WHERE value IS NOT NULL AND {CHOSEN} ORDER BY metric",
     )
 
 
-def device_states() -> stat.Panel:
-    """Every device counted once, by how it is doing."""
-    return devices_by_state(PHRASES["CHOSEN"])
-
-
-def values_now() -> stat.Panel:
-    """How much arrives at this moment."""
-    return (
-        number_panel(
-            "Values per second",
-            "Numbers and booleans whose time lies in the last minute, for each second of it. "
-            "Late readings count at their own time, not at the time of their arrival.",
-            sql("""SELECT count(*) / 60.0 AS "Values per second"
-FROM telemetry
-WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()
-  AND CHOSEN"""),
-        )
-        .span(6)
-        .unit("suffix:/s")
-        .decimals(1)
-    )
-
-
-def rejections_now() -> stat.Panel:
+def rejections() -> stat.Panel:
     """How much was refused."""
-    warning = dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE)
-    steps = [models.Threshold(None, "green"), models.Threshold(1, "orange")]
-    return (
-        number_panel(
-            "Rejections",
-            "Messages, or parts of one, that were not stored in the chosen time. Those of unknown "
-            "devices count only while park, tenant and lab are all “All”.",
-            sql("""SELECT count(*) AS "Rejections"
-FROM rejections
-WHERE $__timeFilter(ts)
-  AND CHOSEN"""),
-        )
-        .span(6)
-        .thresholds(warning.steps(steps))
+    return traffic.rejections(
+        CHOSEN,
+        "Messages, or parts of one, that were not stored in the chosen time. Those of unknown "
+        "devices count only while park, tenant and lab are all “All”.",
     )
 
 
@@ -154,16 +108,16 @@ def values_by_park() -> timeseries.Panel:
                 "Numbers and booleans of the last three hours of the chosen time, by the time of "
                 "the reading: of all devices, more would take long. Devices of virtual tenants "
                 "that stand in no lab are under “no park”.",
-                sql("""SELECT $__timeGroupAlias(ts, $__interval),
+                f"""SELECT $__timeGroupAlias(ts, $__interval),
   coalesce(park, 'no park') AS metric,
   count(*) * 1000.0 / $__interval_ms AS "Values per second"
 FROM telemetry
 JOIN devices USING (device)
 WHERE $__timeFilter(ts)
   AND ts > $__timeTo()::timestamptz - INTERVAL '3 hours'
-  AND CHOSEN
+  AND {CHOSEN}
 GROUP BY 1, 2
-ORDER BY 1"""),
+ORDER BY 1""",
             ),
             most_points=90,
         )
@@ -172,40 +126,21 @@ ORDER BY 1"""),
     )
 
 
-def rejections_by_reason() -> timeseries.Panel:
-    """Why messages were refused."""
-    return bars(
-        time_panel(
-            "Rejections by reason",
-            "Messages, or parts of one, that were not stored, by the machine-readable reason. "
-            "The API lists each with its explanation and the beginning of the payload.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval),
-  reason AS metric,
-  count(*) AS "Rejections"
-FROM rejections
-WHERE $__timeFilter(ts)
-  AND CHOSEN
-GROUP BY 1, 2
-ORDER BY 1"""),
-        )
-    ).unit("short")
-
-
 def silent_devices() -> table.Panel:
     """Whom to call."""
     panel = table_panel(
         "Devices that went silent",
         "Heard once, and not for longer than “Silent after”; the latest losses first, 100 at most.",
-        sql("""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
+        f"""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
   last_seen AS "Last seen", extract(epoch FROM now() - last_seen) AS "Silent for"
 FROM devices
 JOIN tenants USING (tenant)
 LEFT JOIN labs USING (lab)
 WHERE stage <> 'retired'
-  AND IS_SILENT
-  AND CHOSEN
+  AND last_seen < now() - INTERVAL '$silent_after'
+  AND {CHOSEN}
 ORDER BY last_seen DESC
-LIMIT 100"""),
+LIMIT 100""",
     )
     panel.override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])
     return with_device_links(panel)
@@ -217,12 +152,12 @@ def newest_values() -> table.Panel:
         "Newest values",
         "The newest value of every metric, whatever the chosen time; the latest first, 100 at "
         "most. A boolean is 1 or 0; texts and objects are under State.",
-        sql("""SELECT ts AS "Time", device AS "Device", metric AS "Metric", value AS "Value",
+        f"""SELECT ts AS "Time", device AS "Device", metric AS "Metric", value AS "Value",
   state::text AS "State", unit AS "Unit"
 FROM latest
-WHERE CHOSEN
+WHERE {CHOSEN}
 ORDER BY ts DESC
-LIMIT 100"""),
+LIMIT 100""",
     )
     return with_device_links(panel)
 
@@ -235,13 +170,13 @@ def metric_by_lab() -> timeseries.Panel:
             "Mean of the chosen metric over all values of a lab, with its unit in brackets. "
             "Devices outside of labs are under “no lab”. Over more than three days, points are "
             "days.",
-            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
+            f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(coalesce(lab, 'no lab'), ' [' || unit || ']') AS metric,
   sum(sum) / sum(n) AS value
-FROM {rolled("metric = '$metric' AND CHOSEN", days=DAYS_OF_MANY)} AS r
+FROM {rolled(OF_METRIC, days=DAYS_OF_MANY)} AS r
 JOIN devices USING (device)
 GROUP BY 1, 2
-ORDER BY 1"""),
+ORDER BY 1""",
         )
         .unit("short")
         .max_data_points(100)
@@ -255,11 +190,11 @@ def metric_by_device() -> timeseries.Panel:
             "$metric by device",
             "Mean of the chosen metric for each of the first 20 devices in order of their "
             "ids, with its unit in brackets. Choose a tenant or a lab to see others.",
-            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
+            f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(device, ' [' || unit || ']') AS metric,
   sum(sum) / sum(n) AS value
 FROM {rolled(TWENTY)} AS r
 GROUP BY 1, 2
-ORDER BY 1"""),
+ORDER BY 1""",
         ).unit("short")
     )

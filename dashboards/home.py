@@ -6,11 +6,11 @@ from grafana_foundation_sdk.builders import common, dashboard, stat, table, text
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.text import TextMode
 
+from dashboards import traffic
 from dashboards.annotations import rejection_bursts, stage_changes
 from dashboards.board import board, fill
 from dashboards.defaults import (
     bars,
-    number_panel,
     table_panel,
     time_panel,
     with_device_links,
@@ -47,9 +47,9 @@ def tenant_home() -> dashboard.Dashboard:
     return fill(
         made,
         [
-            devices_by_state(ALL), values_now(), rejected(),
+            devices_by_state(ALL), traffic.values_now(ALL), rejections(),
             devices(), begin(),
-            arriving(), rejections_by_reason(),
+            arriving(), traffic.rejections_by_reason(ALL),
             newest_values(), least_complete(),
             owners(),
         ],
@@ -70,20 +70,12 @@ def begin() -> text.Panel:
     )
 
 
-def values_now() -> stat.Panel:
-    """How much arrives at this moment."""
-    return (
-        number_panel(
-            "Values per second",
-            "Numbers and booleans whose time lies in the last minute, for each second of it. "
-            "Late readings count at their own time, not at the time of their arrival.",
-            """SELECT count(*) / 60.0 AS "Values per second"
-FROM telemetry
-WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()""",
-        )
-        .span(6)
-        .unit("suffix:/s")
-        .decimals(1)
+def rejections() -> stat.Panel:
+    """How much was refused."""
+    return traffic.rejections(
+        ALL,
+        "Messages of the tenant's own devices, or parts of one, that were not stored in the "
+        "chosen time. Why: below, and on the dashboard of the device.",
     )
 
 
@@ -111,23 +103,6 @@ ORDER BY 1""",
     )
 
 
-def rejected() -> stat.Panel:
-    """How much was refused."""
-    steps = [models.Threshold(None, "green"), models.Threshold(1, "orange")]
-    return (
-        number_panel(
-            "Rejections",
-            "Messages of the tenant's own devices, or parts of one, that were not stored in the "
-            "chosen time. Why: below, and on the dashboard of the device.",
-            """SELECT count(*) AS "Rejections"
-FROM rejections
-WHERE $__timeFilter(ts)""",
-        )
-        .span(6)
-        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
-    )
-
-
 def devices() -> table.Panel:
     """Every device, those to look after first."""
     panel = table_panel(
@@ -146,25 +121,6 @@ LIMIT 200""",
         "Last heard", [models.DynamicConfigValue("unit", "s")]
     )
     return with_device_links(coloured(panel, "State", COLOURS))
-
-
-def rejections_by_reason() -> timeseries.Panel:
-    """Why messages were refused."""
-    return bars(
-        time_panel(
-            "Rejections by reason",
-            "Messages of the tenant's own devices, or parts of one, that were not stored, by the "
-            "reason. The API lists each with its explanation, and replays it when the cause is "
-            "mended.",
-            """SELECT $__timeGroupAlias(ts, $__interval),
-  reason AS metric,
-  count(*) AS "Rejections"
-FROM rejections
-WHERE $__timeFilter(ts)
-GROUP BY 1, 2
-ORDER BY 1""",
-        )
-    ).unit("short")
 
 
 def least_complete() -> table.Panel:
