@@ -41,7 +41,8 @@ ORDER BY 1"""
 # for each remainder of the samples' numbers by 32, then a sum of these for each frequency (J. W.
 # Cooley and J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series",
 # Mathematics of Computation 19, 1965). All at once it would be ten times as many products. An
-# amplitude is that of a sine: twice the transform over the sum of the window, which is n / 2.
+# amplitude is that of a sine: twice the transform over the sum of the window, which is n / 2. The
+# shaft's speed is the one that was measured next to it; where it stands, nothing is marked.
 SPECTRUM = f"""WITH {SAMPLES}, whole AS MATERIALIZED (
   SELECT count(*) AS n, avg(value) AS mean,
     (count(*) - 1) / extract(epoch FROM max(ts) - min(ts))::double precision AS rate
@@ -67,12 +68,17 @@ SPECTRUM = f"""WITH {SAMPLES}, whole AS MATERIALIZED (
     rate / {MOST} AS width
   FROM bins, whole
 ), shaft AS MATERIALIZED (
-  SELECT value / 60 AS turns FROM latest WHERE device = '$device' AND metric = 'speed'
+  SELECT value / 60 AS turns FROM telemetry
+  WHERE device = '$device' AND metric = 'speed' AND $__timeFilter(ts)
+    AND ts BETWEEN (SELECT ts FROM newest) - INTERVAL '2 minutes'
+      AND (SELECT ts FROM newest) + INTERVAL '2 minutes'
+  ORDER BY abs(extract(epoch FROM ts - (SELECT ts FROM newest)))
+  LIMIT 1
 )
 SELECT frequency AS "Frequency", amplitude AS "Amplitude",
   CASE WHEN EXISTS (
     SELECT FROM shaft, generate_series(1, {MULTIPLES}) AS multiple
-    WHERE abs(frequency - multiple * {BPFO} * turns) <= 2 * width
+    WHERE turns >= 1 AND abs(frequency - multiple * {BPFO} * turns) <= 2 * width
   ) THEN amplitude ELSE 0 END AS "Outer race (BPFO)"
 FROM amplitudes
 ORDER BY 1"""
