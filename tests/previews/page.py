@@ -195,7 +195,7 @@ def fill(axes: Axes, each: Placed, session: Session, start: datetime, end: datet
     else:
         charts.prepared(axes)
         over_time = kind in ("timeseries", "statetimeline", "heatmap")
-        span = (start, end) if over_time else ()
+        span = (view.start, view.end) if over_time else ()
         getattr(charts, kind)(axes, panel, answers, *span)
         make_room(axes, each)
 

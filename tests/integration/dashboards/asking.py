@@ -111,6 +111,9 @@ def view_of(panel: Json, start: datetime, end: datetime) -> View:
     least = panel.get("interval")
     minimum = timedelta(seconds=seconds(least.lstrip(">"))) if least else DEFAULT_MINIMUM
     points = panel.get("maxDataPoints") or panel["gridPos"]["w"] * COLUMN
+    if since := panel.get("timeFrom"):
+        # The time of its own, whatever is chosen at the top.
+        start = end - timedelta(seconds=seconds(since.removeprefix("now-")))
     return View.of(start, end, int(points), minimum)
 
 
