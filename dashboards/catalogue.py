@@ -9,16 +9,34 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.compare import compare_devices
+from dashboards.device import device_board
 from dashboards.fleet import fleet_overview
+from dashboards.home import tenant_home
+from dashboards.wall import wall
 
 Json = dict[str, Any]
 
 # Each is built by a function; its uid is in what it builds.
-FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
+    fleet_overview,
+    device_board,
+    compare_devices,
+    wall,
+)
 # Their queries know the views that parks have too: docs/dashboards.md.
-FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
+    fleet_overview,
+    device_board,
+    compare_devices,
+    wall,
+)
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
-FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
+FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
+    tenant_home,
+    device_board,
+    compare_devices,
+)
 
 
 def operator_dashboards() -> Mapping[str, Json]:

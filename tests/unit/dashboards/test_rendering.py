@@ -28,6 +28,11 @@ def area(panel: dict[str, Any]) -> tuple[range, range]:
     )
 
 
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """All but the headings of rows."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
 def overlap(one: range, other: range) -> bool:
     return max(one.start, other.start) < min(one.stop, other.stop)
 
@@ -51,6 +56,10 @@ def test_the_overview_keeps_its_uid() -> None:
 @BOARDS
 def test_grafanas_own_types_read_the_dashboard_back_unchanged(board: dict[str, Any]) -> None:
     register_default_plugins()
+    # They know the targets of Grafana's own annotations alone.
+    marks = board["annotations"].get("list", [])
+    without = {"list": [{k: v for k, v in m.items() if k != "target"} for m in marks]}
+    board = {**board, "annotations": without}
     again = json.dumps(Dashboard.from_json(board), cls=JSONEncoder)
     assert json.loads(again) == board
 
@@ -72,7 +81,7 @@ def test_panels_stay_inside_the_grid_and_never_overlap(board: dict[str, Any]) ->
 
 @BOARDS
 def test_every_panel_explains_itself_and_names_its_unit(board: dict[str, Any]) -> None:
-    for panel in board["panels"]:
+    for panel in panels(board):
         assert len(panel["description"]) > 40, panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
 
@@ -87,7 +96,7 @@ def test_every_query_asks_the_source_that_is_chosen_which_is_ours_at_first(
     assert (source["name"], source["query"]) == ("source", ours["type"])
     assert source["current"]["value"] == ours["uid"]
     asking = [v for v in variables if v["type"] == "query"]
-    asking += [target for panel in board["panels"] for target in panel["targets"]]
+    asking += [target for panel in board["panels"] for target in panel.get("targets", [])]
     assert {json.dumps(each["datasource"]) for each in asking} == {
         json.dumps({"type": ours["type"], "uid": "${source}"})
     }
@@ -96,7 +105,8 @@ def test_every_query_asks_the_source_that_is_chosen_which_is_ours_at_first(
 @BOARDS
 def test_every_variable_that_a_query_uses_exists(board: dict[str, Any]) -> None:
     declared = {variable["name"] for variable in board["templating"]["list"]} - {"source"}
-    used = set(re.findall(r"\$((?!_)\w+)", json.dumps(board["panels"])))
+    asking = [board["panels"], board["annotations"], board["templating"]["list"]]
+    used = set(re.findall(r"\$\{?((?!_)\w+)", json.dumps(asking))) - {"source"}
     assert used <= declared
     assert declared <= used, "a variable that nothing uses"
 
@@ -108,7 +118,7 @@ def test_lines_over_time_are_limited_by_the_range_and_by_the_resolution(
     queries = [
         target["rawSql"]
         for panel in board["panels"]
-        for target in panel["targets"]
+        for target in panel.get("targets", [])
         if target["format"] == "time_series"
     ]
     assert queries
