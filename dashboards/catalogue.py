@@ -11,6 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.compare import compare_devices
 from dashboards.device import device_board
+from dashboards.fields import FIELDS
 from dashboards.fleet import fleet_overview
 from dashboards.home import tenant_home
 from dashboards.wall import wall
@@ -23,6 +24,7 @@ FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
     device_board,
     compare_devices,
     wall,
+    *FIELDS,
 )
 # Their queries know the views that parks have too: docs/dashboards.md.
 FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
@@ -30,12 +32,14 @@ FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
     device_board,
     compare_devices,
     wall,
+    *FIELDS,
 )
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
 FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
     tenant_home,
     device_board,
     compare_devices,
+    *FIELDS,
 )
 
 
@@ -52,6 +56,17 @@ def park_dashboards() -> Mapping[str, Json]:
 def tenant_dashboards() -> Mapping[str, Json]:
     """Those that each tenant has: uid to the JSON that Grafana stores."""
     return built(FOR_TENANTS)
+
+
+def every_dashboard() -> Mapping[str, Json]:
+    """Those of all audiences: uid to the JSON that Grafana stores."""
+    return {**operator_dashboards(), **park_dashboards(), **tenant_dashboards()}
+
+
+def panels_of(board: Json) -> list[Json]:
+    """The panels of a dashboard, those in folded rows too, without the rows themselves."""
+    parts = [[part, *part.get("panels", [])] for part in board["panels"]]
+    return [panel for part in parts for panel in part if panel["type"] != "row"]
 
 
 def built(functions: tuple[Callable[[], Dashboard], ...]) -> Mapping[str, Json]:

@@ -75,9 +75,10 @@ class Query(Builder[Dataquery], Dataquery):
     Grafana's SDK knows the data sources' common parts only, so this one says what it needs.
     """
 
-    def __init__(self, sql: str, shape: Format) -> None:
+    def __init__(self, sql: str, shape: Format, ref_id: str = "A") -> None:
         self.sql = sql
         self.shape = shape
+        self.ref_id = ref_id
 
     def build(self) -> Dataquery:
         """Itself: it is plain data."""
@@ -86,7 +87,7 @@ class Query(Builder[Dataquery], Dataquery):
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
         return {
-            "refId": "A",
+            "refId": self.ref_id,
             "datasource": CHOSEN_SOURCE.to_json(),
             "editorMode": "code",
             "format": self.shape,

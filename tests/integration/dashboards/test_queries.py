@@ -32,6 +32,7 @@ ALL: dict[str, str | Sequence[str]] = {
     "lab": ["*"],
     "metric": "temperature",
     "silent_after": "15 minutes",
+    "capacity": "10",
 }
 
 WORLD = """
