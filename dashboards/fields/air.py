@@ -95,7 +95,7 @@ def index() -> table.Panel:
     """How good the air of a day is."""
     panel = table_panel(
         "Index of the last 24 hours",
-        "Means of the 24 whole hours before the chosen time ends, and Indonesia's index ISPU of "
+        "Means of the 24 hours before the chosen time ends, and Indonesia's index ISPU of "
         "the worse of both (Peraturan Menteri LHK P.14/2020): to 50 good, 100 moderate, 200 "
         "unhealthy, 300 very unhealthy, above hazardous. WHO recommends at most 15 and 45 µg/m³ "
         "(2021).",
@@ -109,7 +109,7 @@ FROM (
     AND bucket BETWEEN $__timeTo()::timestamptz - INTERVAL '24 hours' AND $__timeTo()
   GROUP BY 1, 2
 ) AS means
-LEFT JOIN (VALUES
+JOIN (VALUES
     {BREAKS}
 ) AS breaks (metric, low, high, first, last) USING (metric)
 WHERE mean >= low AND (mean < high OR high = 500)
@@ -236,9 +236,9 @@ GROUP BY sector
 ORDER BY sector"""
     panel = bars(
         "Wind by direction",
-        "From where the wind came at the chosen stations: the share of the chosen time for each "
-        "sector of 30° (0° is north, 90° east), and its mean speed there. Of each interval the "
-        "last direction counts.",
+        "From where the wind came at the chosen stations in the chosen time, at most in its last "
+        "31 days: the share of each sector of 30° (0° is north, 90° east), and its mean speed "
+        "there. Of each interval the last direction counts.",
         Query(sql, "table"),
     )
     panel.span(8).max_data_points(BY_HOUR).x_tick_label_spacing(0)

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders import (
 )
 
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel, table_panel
+from dashboards.defaults import table_panel
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
@@ -28,6 +28,7 @@ from dashboards.fields.panels import (
     limits_drawn,
     lines,
     newest,
+    numbers,
     steps,
     switch_timeline,
     units_of,
@@ -103,7 +104,7 @@ def charge_now() -> bargauge.Panel:
 def distance() -> stat.Panel:
     """How far."""
     return (
-        number_panel(
+        numbers(
             "Distance",
             "By how far the odometers of the chosen motorcycles rose in the chosen time, in all. "
             "A new odometer counts on from where it begins.",
@@ -120,7 +121,7 @@ FROM {increments(rolled(of(KEY, "odometer")))} AS distance""",
 def consumption() -> stat.Panel:
     """For how much."""
     return (
-        number_panel(
+        numbers(
             "Consumption",
             "Energy out of the batteries of the chosen motorcycles less what braking gave back, "
             "for each km, in the intervals without charging of the chosen time, at most of its "

@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel, one, time_panel, with_units
+from dashboards.defaults import one, time_panel, with_units
 from dashboards.fields.choice import marks, offered
 from dashboards.fields.panels import (
     GREEN,
@@ -28,6 +28,7 @@ from dashboards.fields.panels import (
     YELLOW,
     coloured,
     lines,
+    numbers,
     scatter,
     steps,
     switch_timeline,
@@ -78,7 +79,7 @@ def on_bench(*metrics: str) -> str:
 
 def operating_point() -> stat.Panel:
     """What the motor does at this moment."""
-    panel = number_panel(
+    panel = numbers(
         "Operating point",
         "The newest speed, torque and powers, if they lie in the chosen time, and the efficiency: "
         "mechanical over electrical power; when the motor brakes, electrical over mechanical.",
@@ -108,7 +109,7 @@ FROM (
 
 def vibration_now() -> stat.Panel:
     """How hard it shakes."""
-    panel = number_panel(
+    panel = numbers(
         "Vibration now",
         "The newest root mean squares of the housing's velocity and acceleration, if they lie in "
         "the chosen time. The velocity is coloured by its zone, see below.",

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders import (
     bargauge,
     common,
     dashboard,
+    stat,
     statetimeline,
     table,
     timeseries,
@@ -18,7 +19,7 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
-from dashboards.defaults import CHOSEN_SOURCE, Query, time_panel, with_units
+from dashboards.defaults import CHOSEN_SOURCE, Query, number_panel, time_panel, with_units
 from dashboards.fields.choice import MOST
 from dashboards.fields.sums import DAYS
 from dashboards.rolled import rolled
@@ -38,6 +39,11 @@ BOTH = "device, ' ', metric"
 # more points, and a year is asked for by hours.
 POINTS, BY_HOUR = 360, 1000
 GREEN, YELLOW, ORANGE, RED, BLUE, BLACK = "green", "yellow", "orange", "red", "blue", "#202226"
+
+
+def numbers(title: str, description: str, sql: str) -> stat.Panel:
+    """Big numbers without a judgement: Grafana itself would colour all above 80 red."""
+    return number_panel(title, description, sql).thresholds(steps("text"))
 
 
 def lines(title: str, description: str, condition: str, name: str = "device") -> timeseries.Panel:
