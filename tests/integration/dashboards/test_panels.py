@@ -51,7 +51,6 @@ MAY_BE_EMPTY: dict[tuple[str, str], str] = {
 }
 # No text of Sunny's is among those of others.
 OF_SUNNY = ("Sunny", "sunny", "pv-inverter-1", "battery-pack-1", "motor-bench-1", "e-motorcycle-1")
-COUNTS: dict[str, int] = {}
 
 
 @pytest.fixture(scope="module", params=["apache", "community"])
@@ -82,8 +81,8 @@ def leaks(key: str, answer: Answer) -> list[str]:
     return found
 
 
-def wrong(session: Session, key: str, world: World) -> Iterator[str]:
-    """Everything that is wrong with what somebody is shown."""
+def wrong(session: Session, key: str, world: World, times: dict[str, float]) -> Iterator[str]:
+    """Everything that is wrong with what somebody is shown; ``times`` gets each query's seconds."""
     cases = CASES[key]
     if world.edition == "community":
         cases = cases[len(cases) // 2 :]
@@ -99,7 +98,7 @@ def wrong(session: Session, key: str, world: World) -> Iterator[str]:
         yield from (f"{board['uid']}: a variable shows {leak}"
                     for leak in leaks(key, Answer(["value"], [(str(there),)])))  # fmt: skip
         for asked in queries_of(board, start, world.end, there):
-            COUNTS["queries"] = COUNTS.get("queries", 0) + 1
+            began = time.perf_counter()
             try:
                 answer = ask(
                     session, asked.target["rawSql"], asked.view, {**chosen, **asked.repeated}
@@ -107,6 +106,7 @@ def wrong(session: Session, key: str, world: World) -> Iterator[str]:
             except (psycopg.Error, UnknownMacroError) as error:
                 yield f"{asked.name} ({where}): {error}"
                 continue
+            times[f"{asked.name} ({where})"] = time.perf_counter() - began
             yield from (f"{asked.name} ({where}): {what}" for what in complaints(asked, answer))
             yield from (f"{asked.name} ({where}) shows {what}" for what in leaks(key, answer))
             if key == "tenant:sunny" and everything and is_empty(board, asked, answer):
@@ -124,14 +124,15 @@ def is_empty(board: dict[str, Any], asked: Asked, answer: Answer) -> bool:
 def test_everybody_sees_the_own_in_every_panel_and_nothing_of_others(
     world: World, key: str
 ) -> None:
-    started = time.monotonic()
-    before = COUNTS.get("queries", 0)
+    times: dict[str, float] = {}
     with world.session(key) as session:
-        found = list(wrong(session, key, world))
+        found = list(wrong(session, key, world, times))
     panels = sum(len(panels_of(board)) for board in boards_of(key).values())
+    slowest = max(times, key=times.__getitem__)
     print(  # noqa: T201 - what was run, for whoever asks with -s
-        f"{world.edition}, {key}: {panels} panels, {COUNTS.get('queries', 0) - before} "
-        f"queries in {time.monotonic() - started:.1f} s, {sum(' shows ' in f for f in found)} leaks"
+        f"\n{world.edition}, {key}: {panels} panels, {len(times)} queries, "
+        f"{sum(' shows ' in each for each in found)} leaks; "
+        f"the slowest {slowest} in {times[slowest] * 1000:.0f} ms"
     )
     assert not found, "\n".join(found)
 
