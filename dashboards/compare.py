@@ -99,7 +99,14 @@ ORDER BY 2 DESC""",
         )
         .max_data_points(100)
         .decimals(2)
-        .override_by_name("Mean", [models.DynamicConfigValue("custom.cellOptions", bar)])
+        .override_by_name(
+            "Mean",
+            [
+                models.DynamicConfigValue("custom.cellOptions", bar),
+                # Without one, every mean from 80 on would be red.
+                models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "blue"}),
+            ],
+        )
         .override_by_name("Values", [models.DynamicConfigValue("decimals", 0)])
     )
 

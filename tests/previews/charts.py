@@ -42,7 +42,7 @@ def with_marks(axes: Axes, marks: list[Mark]) -> None:
         if end < low or begin > high:
             continue
         if mark.end:
-            axes.axvspan(max(begin, low), min(end, high), color=mark.colour, alpha=0.1, lw=0)
+            axes.axvspan(max(begin, low), min(end, high), color=mark.colour, alpha=0.06, lw=0)
         axes.axvline(max(begin, low), color=mark.colour, linewidth=0.7, linestyle=":")
         axes.plot([max(begin, low)], [0], "^", color=mark.colour, markersize=3.5, clip_on=False,
                   transform=axes.get_xaxis_transform())  # fmt: skip

@@ -59,7 +59,8 @@ def picture(session: Session, board: Json, end: datetime) -> bytes:
     whole = view_of({"gridPos": {"w": 24}}, start, end)
     chosen, there = choose(session, board, whole, everything=True)
     placed = list(places(board, chosen, there))
-    marks = list(marked(session, board, whole, chosen))
+    # Those of several devices may be the same.
+    marks = list(dict.fromkeys(marked(session, board, whole, chosen)))
     height = max(y + h for _, y, _, h in (each.place for each in placed)) * LINE + HEAD + FOOT
     figure = Figure((24 * COLUMN + 2 * GAP, height), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
