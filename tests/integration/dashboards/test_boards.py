@@ -75,6 +75,7 @@ UPDATE devices SET stage = 'pilot' WHERE id = 'good';
 CHOSEN: Mapping[str, str | Sequence[str]] = {
     "park": ["*"], "tenant": ["*"], "lab": "bench", "device": "good", "metric": "temperature",
     "silent_after": "15 minutes",
+    "capacity": "10",
 }  # fmt: skip
 
 
