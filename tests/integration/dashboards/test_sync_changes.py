@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
-from dashboards.catalogue import park_dashboards
+from dashboards.catalogue import operator_dashboards, park_dashboards
+from dashboards.language import translated_boards
 from dashboards.wanted import folder_of, organisations
 from storage.grafana import Memory
 from tests.integration.dashboards.place import ACME, BOARD, Place, words
@@ -69,14 +71,19 @@ def indonesian(place: Place) -> Iterator[Place]:
         place.connection.execute(f"UPDATE {table} SET language = 'en'".encode())
 
 
+def indonesian_dashboards(organisation: str, boards: Mapping[str, Any]) -> list[str]:
+    """What a sync says when all dashboards of an organisation become Indonesian."""
+    titles = [board["title"] for board in translated_boards(boards, "id").values()]
+    return [f"change {organisation}: dashboard {title}" for title in titles]
+
+
 def test_dashboards_and_alerts_follow_the_language_of_their_tenant_and_park(
     indonesian: Place,
 ) -> None:
     changed = words(indonesian.sync())
-    in_park, rest = changed[: len(park_dashboards())], changed[len(park_dashboards()) :]
-    assert "change Cimahi (park cimahi): dashboard Ringkasan armada perangkat" in in_park
-    assert all(each.startswith("change Cimahi (park cimahi): dashboard ") for each in in_park)
-    assert rest == [
+    assert changed[0] == "change Cimahi (park cimahi): dashboard Ringkasan armada perangkat"
+    assert changed == [
+        *indonesian_dashboards("Cimahi (park cimahi)", park_dashboards()),
         f"change {ACME}: alert rule Perangkat senyap",
         f"change {ACME}: alert rule Nilai di luar rentang",
         f"change {ACME}: alert rule Banyak penolakan",
@@ -103,11 +110,8 @@ def test_operators_read_the_language_of_their_setting(place: Place) -> None:
     chosen = next(organisations(wanted, bytes.decode, "id"))
     others = [each for each in place.wanted() if each.key != chosen.key]
     plan = place.sync(wanted=[chosen, *others])
-    assert words(plan) == [
-        f"change Technopark operators: dashboard {board['title']}"
-        for board in chosen.dashboards.values()
-    ]
-    assert chosen.dashboards["technopark-fleet"]["title"] == "Ringkasan armada perangkat"
+    assert "change Technopark operators: dashboard Ringkasan armada perangkat" in words(plan)
+    assert words(plan) == indonesian_dashboards("Technopark operators", operator_dashboards())
     assert place.sync(wanted=[chosen, *others]).changes == []
 
 
