@@ -10,15 +10,22 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.fleet import fleet_overview
+from dashboards.quality import data_quality
 
 Json = dict[str, Any]
 
 # Each is built by a function; its uid is in what it builds.
-FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
+    fleet_overview,
+    data_quality,
+)
 # Their queries know the views that parks have too: docs/dashboards.md.
-FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (fleet_overview,)
+FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
+    fleet_overview,
+    data_quality,
+)
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
-FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = ()
+FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (data_quality,)
 
 
 def operator_dashboards() -> Mapping[str, Json]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from grafana_foundation_sdk.builders import common, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import (
+    barchart,
+    common,
+    dashboard,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as shapes
@@ -52,7 +60,13 @@ GRAFANA_UNITS: Mapping[str, str] = {
 }
 
 Format = Literal["table", "time_series"]
-Panel = TypeVar("Panel", stat.Panel, table.Panel, timeseries.Panel)
+Panel = TypeVar(
+    "Panel", barchart.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel
+)
+# Enough for the width of a screen; more cost time and cannot be told apart.
+MOST_POINTS = 500
+# Of one that opens the dashboard of the device in it, as far as the same time is wanted there.
+DEVICE_LINK = "/d/technopark-device?var-device=${__data.fields.Device}&${__url_time_range}"
 
 
 class Query(Builder[Dataquery], Dataquery):
@@ -88,10 +102,14 @@ def described(panel: Panel, title: str, description: str, query: Query) -> Panel
 
 
 def number_panel(title: str, description: str, sql: str) -> stat.Panel:
-    """Big numbers: one for each column of the single row that ``sql`` returns."""
+    """Big numbers: one for each column of the single row that ``sql`` returns.
+
+    What is counted over a day or more is counted by the hour: a number needs few points.
+    """
     return (
         described(stat.Panel(), title, description, Query(sql, "table"))
         .height(4)
+        .max_data_points(100)
         .unit("short")
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.NONE)
@@ -107,8 +125,20 @@ def time_panel(title: str, description: str, sql: str) -> timeseries.Panel:
         .span(12)
         # Devices seldom send more often, and fewer points are drawn faster.
         .interval("5s")
+        .max_data_points(MOST_POINTS)
         .fill_opacity(10)
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI))
+    )
+
+
+def bars(panel: timeseries.Panel, most_points: int = 100) -> timeseries.Panel:
+    """Draw what is counted as stacked bars: where nothing came there is no bar."""
+    return (
+        panel.min(0)
+        .max_data_points(most_points)
+        .draw_style(shapes.GraphDrawStyle.BARS)
+        .fill_opacity(80)
+        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
     )
 
 
@@ -121,6 +151,12 @@ def table_panel(title: str, description: str, sql: str) -> table.Panel:
         .unit("none")
         .cell_height(shapes.TableCellHeight.SM)
     )
+
+
+def with_device_links(panel: table.Panel) -> table.Panel:
+    """Let a click on a value of the column "Device" open the dashboard of that device."""
+    link = {"title": "Open the device", "url": DEVICE_LINK}
+    return panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])
 
 
 def with_units(panel: timeseries.Panel) -> timeseries.Panel:

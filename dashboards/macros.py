@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 CALL = re.compile(r"\$(__\w+)\(([^)]*)\)")
-VARIABLE = re.compile(r"\$(\w+)")
+VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+):sqlstring\}")
 INTERVAL = re.compile(r"(\d+)(ms|s|m|h|d|w)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -52,7 +52,9 @@ def expand(query: str, view: View, variables: Mapping[str, str | Sequence[str]])
     query = query.replace("$__interval_ms", str(milliseconds))
     query = query.replace("$__interval", f"{milliseconds}ms")
     query = CALL.sub(lambda call: macro(call[1], arguments(call[2]), view), query)
-    return VARIABLE.sub(lambda found: variable(found[1], variables), query)
+    return VARIABLE.sub(
+        lambda found: variable(found[1] or found[2], variables, always_quoted=bool(found[2])), query
+    )
 
 
 def arguments(text: str) -> list[str]:
@@ -90,11 +92,17 @@ def seconds(interval: str) -> float:
     return int(found[1]) * SECONDS[found[2]]
 
 
-def variable(name: str, variables: Mapping[str, str | Sequence[str]]) -> str:
-    """A variable's value as Grafana writes it: several are quoted, a single one is not."""
+def variable(
+    name: str, variables: Mapping[str, str | Sequence[str]], *, always_quoted: bool
+) -> str:
+    """A variable's value as Grafana writes it: several are quoted, a single one is not.
+
+    With the format ``sqlstring`` a single one is quoted too.
+    """
     if name not in variables:
         raise UnknownMacroError(f"${name}")
     value = variables[name]
-    if isinstance(value, str):
+    if isinstance(value, str) and not always_quoted:
         return value.replace("'", "''")
-    return ",".join("'" + part.replace("'", "''") + "'" for part in value)
+    values = [value] if isinstance(value, str) else value
+    return ",".join("'" + part.replace("'", "''") + "'" for part in values)

@@ -9,17 +9,13 @@ from __future__ import annotations
 # From which interval on, in ms, what is read. With the Apache edition minutes are summed up when
 # they are asked for, so hours take over early: a week of a series at 1 Hz has 604,800 readings.
 MINUTES, HOURS, DAYS = 60_000, 600_000, 86_400_000
-BRANCHES = (
-    ("telemetry", f"$__interval_ms < {MINUTES}"),
-    ("telemetry_1m", f"$__interval_ms >= {MINUTES} AND $__interval_ms < {HOURS}"),
-    ("telemetry_1h", f"$__interval_ms >= {HOURS} AND $__interval_ms < {DAYS}"),
-    ("telemetry_1d", f"$__interval_ms >= {DAYS}"),
-)
+# From here on days, where a thousand devices are summed up: the hours of a week are too many rows.
+DAYS_OF_MANY = 3_600_000
 RAW = "ts, device, metric, unit, 1 AS n, value AS sum, value AS min, value AS max, value AS last"
 SUMS = "bucket AS ts, device, metric, unit, n, sum, min, max, last"
 
 
-def rolled(condition: str) -> str:
+def rolled(condition: str, days: int = DAYS) -> str:
     """A table expression of the readings in the chosen time: ``FROM {rolled(…)} AS r``.
 
     Its columns are ``ts`` (of a bucket its beginning), ``device``, ``metric``, ``unit``, ``n``,
@@ -27,9 +23,17 @@ def rolled(condition: str) -> str:
 
     Args:
         condition: SQL on device and metric. It reaches the index of the readings if it says
-            both by ``=`` or ``IN``.
+            both by ``=`` or ``IN``; what a query finds out by ``= ANY(ARRAY(SELECT …))``, which
+            PostgreSQL asks first, while it would join the answer of ``IN (SELECT …)``.
+        days: from which interval on, in ms, days are read.
     """
-    return "(\n" + "\n  UNION ALL\n".join(branch(*each, condition) for each in BRANCHES) + "\n)"
+    branches = (
+        ("telemetry", f"$__interval_ms < {MINUTES}"),
+        ("telemetry_1m", f"$__interval_ms >= {MINUTES} AND $__interval_ms < {HOURS}"),
+        ("telemetry_1h", f"$__interval_ms >= {HOURS} AND $__interval_ms < {days}"),
+        ("telemetry_1d", f"$__interval_ms >= {days}"),
+    )
+    return "(\n" + "\n  UNION ALL\n".join(branch(*each, condition) for each in branches) + "\n)"
 
 
 def branch(view: str, applies: str, condition: str) -> str:

@@ -57,7 +57,24 @@ def test_several_values_are_quoted_and_one_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["$__timeGroupAlias(ts)", "$__week(ts)", "$__timeGroup(ts, 'soon')", "$unknown"]
+    ("chosen", "expected"),
+    [("o'hare", "IN ('o''hare')"), (["delhi", "o'hare"], "IN ('delhi','o''hare')")],
+)
+def test_a_variable_as_a_string_of_sql_is_quoted_whether_one_or_several(
+    chosen: str | list[str], expected: str
+) -> None:
+    assert expand("IN (${park:sqlstring})", VIEW, {"park": chosen}) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "$__timeGroupAlias(ts)",
+        "$__week(ts)",
+        "$__timeGroup(ts, 'soon')",
+        "$unknown",
+        "${unknown:sqlstring}",
+    ],
 )
 def test_what_grafana_does_not_know_is_refused(query: str) -> None:
     with pytest.raises(UnknownMacroError):
