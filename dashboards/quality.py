@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import dashboard, stat, table
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import quality_history, traffic
-from dashboards.annotations import connection_losses, rejection_bursts, stage_changes
+from dashboards.annotations import rejection_bursts, stage_changes
 from dashboards.board import board, fill
 from dashboards.defaults import number_panel, several, table_panel, with_device_links
 from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, OF_DEVICES, SAMPLE, WATCHED
@@ -28,7 +28,7 @@ def data_quality() -> dashboard.Dashboard:
         "What should have come and did not, when devices were silent, what came late, twice or "
         "out of range, and what was refused.",
         [tenant(), device(), metric()],
-        [connection_losses(CHOSEN), rejection_bursts(CHOSEN), stage_changes(CHOSEN)],
+        [rejection_bursts(CHOSEN), stage_changes(CHOSEN)],
         since="now-7d",
     )
     return fill(
@@ -160,7 +160,7 @@ def least_complete() -> table.Panel:
     panel = table_panel(
         "Least complete metrics of the last 24 hours",
         "How many values came of those that the model expects, in the last 24 whole hours, the "
-        "worst first, 100 at most; of the 200 chosen devices that were heard the longest ago. "
+        "worst first, 100 at most; of the 150 chosen devices that were heard the longest ago. "
         "Metrics without an expected interval are not here.",
         f"""SELECT device AS "Device", metric AS "Metric", stored AS "Came",
   expected AS "Expected", percent AS "Complete"
@@ -185,8 +185,8 @@ def silences() -> table.Panel:
     panel = table_panel(
         "Longest silences",
         "Times in which none of a device's chosen metrics came: more than an hour and more than "
-        "three expected intervals; from a chosen time of 37 days on, more than a day. Of the "
-        "chosen devices, the 100 that were heard the longest ago (20, from four days on). Without "
+        "three expected intervals; from a chosen time of ten days on, more than a day. Of the "
+        "chosen devices, the 100 that were heard the longest ago (15, from four days on). Without "
         "an end, it is silent still.",
         quality_history.SILENCES,
     )

@@ -26,13 +26,13 @@ def first(order: str, limit: str) -> str:
 
 
 # The silent ones first.
-WATCHED = first("last_seen", "200")
+WATCHED = first("last_seen", "150")
 # In no order that means anything, but in the same each time; fewer, the longer the time.
 LENGTH = "$__timeTo()::timestamptz - $__timeFrom()::timestamptz"
 SAMPLE = first(
     "md5(device)",
     f"""CASE
-    WHEN {LENGTH} <= INTERVAL '8 days' THEN 200 WHEN {LENGTH} <= INTERVAL '32 days' THEN 50 ELSE 20
+    WHEN {LENGTH} <= INTERVAL '8 days' THEN 200 WHEN {LENGTH} <= INTERVAL '32 days' THEN 50 ELSE 15
   END""",
 )
 # Readings outside of their range.

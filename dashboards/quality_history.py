@@ -33,41 +33,59 @@ def counted(condition: str, days_from: int) -> str:
 # A point of completeness is an hour at least, and from two hours on a day.
 DAYS_FROM = 7_200_000
 STEP = f"CASE WHEN $__interval_ms < {DAYS_FROM} THEN INTERVAL '1 hour' ELSE INTERVAL '1 day' END"
-# Of the ten devices with the least: what was expected in each hour or day that is over, and what
-# came. Before a device's first value in the chosen time nothing is expected of it: it may not have
-# been there, or not the reader's.
+# Of the eight devices with the least: what came in each hour or day, and what was expected of it.
+# Before a device's first value in the chosen time nothing is expected: it may not have been there, or
+# not the reader's.
 WORST = f"""WITH watched AS (
-  SELECT device, metric, stored, expected, expected_interval_seconds AS seconds
+  SELECT device, metric, stored, expected, extract(epoch FROM {STEP}) / expected_interval_seconds AS due
   FROM completeness
   JOIN devices USING (device)
   JOIN metrics USING (model, metric)
   WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND {WATCHED}
 ), worst AS (
-  SELECT device FROM watched GROUP BY device ORDER BY sum(stored) / sum(expected), device LIMIT 10
-), came AS (
+  SELECT device FROM watched GROUP BY device ORDER BY sum(stored) / sum(expected), device LIMIT 8
+), came AS MATERIALIZED (
   SELECT ts, device, metric, n
   FROM {counted(f"{IS_METRIC} AND device = ANY(ARRAY(SELECT device FROM worst))", DAYS_FROM)} AS c
+  WHERE (device, metric) IN (SELECT device, metric FROM watched)
 ), begun AS (
   SELECT device, min(ts) AS beginning FROM came GROUP BY device
-), due AS (
-  SELECT ts, device, metric, coalesce(n, 0) AS n, extract(epoch FROM {STEP}) / seconds AS expected
+), hours AS (
+  SELECT generate_series(time_bucket({STEP}, $__timeFrom()::timestamptz),
+    least(now(), $__timeTo()) - {STEP}, {STEP}) AS ts
+)"""
+
+
+def share_by(column: str) -> str:
+    """The query of completeness, a line for each value of ``device`` or ``metric``."""
+    return f"""{WORST}, expected AS (
+  SELECT ts, {column}, sum(due) AS due
   FROM watched
   JOIN worst USING (device)
   LEFT JOIN begun USING (device)
-  CROSS JOIN generate_series(time_bucket({STEP}, $__timeFrom()::timestamptz),
-    least(now(), $__timeTo()) - {STEP}, {STEP}) AS hours (ts)
-  LEFT JOIN came USING (ts, device, metric)
-  WHERE $__timeFilter(ts) AND ts >= coalesce(beginning, '-infinity')
-)"""
+  JOIN hours ON ts >= coalesce(beginning, '-infinity')
+  GROUP BY 1, 2
+), arrived AS (
+  SELECT ts, {column}, sum(n) AS n FROM came GROUP BY 1, 2
+)
+SELECT $__timeGroupAlias(ts, $__interval), {column} AS metric,
+  least(100, 100 * sum(coalesce(n, 0)) / sum(due)) AS "Complete"
+FROM expected
+LEFT JOIN arrived USING (ts, {column})
+WHERE $__timeFilter(ts)
+GROUP BY 1, 2
+ORDER BY 1"""
+
 
 # Pauses are looked for between the first and the last reading of hours, or of days from here on:
 # a pause that is longer than an hour lies across the end of one, so its length is exact. The newest
 # reading of all is one too, so that a silence that began before the chosen time is there.
-SILENT_DAYS_FROM = 43_200_000
-SILENT_DEVICES = first("last_seen", "CASE WHEN $__interval_ms < 3600000 THEN 100 ELSE 20 END")
+SILENT_DAYS_FROM = 10_800_000
+SILENT_DEVICES = first("last_seen", "CASE WHEN $__interval_ms < 3600000 THEN 100 ELSE 15 END")
 SILENCES = f"""WITH spans AS (
-  SELECT device, first_ts, last_ts
+  SELECT device, min(first_ts) AS first_ts, max(last_ts) AS last_ts
   FROM {counted(f"{IS_METRIC} AND {SILENT_DEVICES}", SILENT_DAYS_FROM)} AS c
+  GROUP BY device, ts
   UNION ALL
   SELECT device, unnest(ARRAY[max(ts), least(now(), $__timeTo())]),
     unnest(ARRAY[max(ts), NULL])
@@ -99,24 +117,18 @@ LIMIT 100"""
 
 def percent(panel: timeseries.Panel) -> timeseries.Panel:
     """Lines from 0 to 100 percent."""
-    return panel.unit("percent").min(0).max(100).fill_opacity(0).interval("1h").max_data_points(200)
+    return panel.unit("percent").min(0).max(100).fill_opacity(0).interval("1h").max_data_points(120)
 
 
 def completeness_by_device() -> timeseries.Panel:
     """When whose data did not come."""
     return percent(
         time_panel(
-            "Completeness of the ten least complete devices",
+            "Completeness of the eight least complete devices",
             "Values that came, of those that the model expects by its intervals, in each whole "
-            "hour, over more than twelve days in each day: of the ten devices that were least "
+            "hour, over more than a week in each day: of the eight devices that were least "
             "complete in the last 24 hours. A line begins with the first value in the chosen time.",
-            f"""{WORST}
-SELECT $__timeGroupAlias(ts, $__interval), device AS metric,
-  least(100, 100 * sum(n) / sum(expected)) AS "Complete"
-FROM due
-WHERE $__timeFilter(ts)
-GROUP BY 1, 2
-ORDER BY 1""",
+            share_by("device"),
         )
     )
 
@@ -126,16 +138,10 @@ def completeness_by_metric() -> timeseries.Panel:
     return percent(
         time_panel(
             "Completeness of their metrics",
-            "The same for each metric of these ten devices together. One line that falls is one "
+            "The same for each metric of these eight devices together. One line that falls is one "
             "sensor; all that fall at once are a device or its network. Choose a device at the top "
             "to see it alone.",
-            f"""{WORST}
-SELECT $__timeGroupAlias(ts, $__interval), metric,
-  least(100, 100 * sum(n) / sum(expected)) AS "Complete"
-FROM due
-WHERE $__timeFilter(ts)
-GROUP BY 1, 2
-ORDER BY 1""",
+            share_by("metric"),
         )
     )
 
@@ -148,7 +154,7 @@ def arrivals() -> timeseries.Panel:
             "Shares of the values of each day, in the zone of the device's park. Late: more than "
             "60 seconds after their time. Ahead: before it, so the device's clock is fast. Twice: "
             "they were there already, a device sends again what was acknowledged. Of many devices "
-            "a sample: 200, of more than a week 50, of more than a month 20.",
+            "a sample: 200, of more than a week 50, of more than a month 15.",
             f"""SELECT $__timeGroupAlias(ts, $__interval),
   100 * sum(late) / nullif(sum(readings), 0) AS "Late",
   100 * sum(ahead) / nullif(sum(readings), 0) AS "Ahead of time",
@@ -177,7 +183,7 @@ def out_of_range() -> timeseries.Panel:
             "Out of range by metric",
             "Values outside of the range of the model, of all of that metric that came; only "
             "metrics with any. Of many devices a sample: 200, of more than a week 50, of more than "
-            "a month 20. One metric of many devices: look at the model. One device: at its sensor.",
+            "a month 15. One metric of many devices: look at the model. One device: at its sensor.",
             f"""WITH came AS (
   SELECT $__timeGroup(ts, $__interval) AS bucket, metric, sum(n) AS n
   FROM {rolled(f"{IS_METRIC} AND {SAMPLE}", days=DAYS_OF_MANY)} AS r
@@ -188,7 +194,7 @@ def out_of_range() -> timeseries.Panel:
   WHERE $__timeFilter(ts)
   GROUP BY 1, 2
 )
-SELECT came.bucket AS time, metric, least(100, 100.0 * coalesce(f.n, 0) / came.n) AS "Out of range"
+SELECT came.bucket AS time, came.metric, least(100, 100.0 * coalesce(f.n, 0) / came.n) AS "Out of range"
 FROM came
 LEFT JOIN flagged f ON f.time = came.bucket AND f.metric = came.metric
 WHERE came.metric IN (SELECT flagged.metric FROM flagged)
