@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak faults fuzz lint client clean
+.PHONY: demo test bench soak faults fuzz lint client previews clean
 
 demo: $(VENV)/.ready
 	$(BIN)/technopark up --demo $(ARGS)
@@ -34,6 +34,10 @@ fuzz: $(VENV)/.ready
 # After a change of the API: the typed client's generated modules.
 client: $(VENV)/.ready
 	$(BIN)/python -m tests.client
+
+# After a change of a dashboard: its picture in docs/dashboards.
+previews: $(VENV)/.ready
+	$(BIN)/python -m tests.previews $(ONLY)
 
 clean:
 	rm -rf $(VENV) .technopark build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

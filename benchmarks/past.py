@@ -1,206 +1,243 @@
-"""A past to ask about: 10,000 series over up to a year, for us and in ThingsBoard's layout."""
+"""A past to ask about: 10,004 series of devices of the simulated kinds, over up to a year."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
-from storage.writer import HEADER, TRAILER, Readings
+from simulators import Kind, Signal, model_of
+from simulators.kinds.air_quality import AIR_QUALITY
+from simulators.kinds.battery_pack import BATTERY_PACK
+from simulators.kinds.e_motorcycle import E_MOTORCYCLE
+from simulators.kinds.kind import Waveform, switch
+from simulators.kinds.motor_bench import MOTOR_BENCH
+from simulators.kinds.pv_inverter import PV_INVERTER
+from storage.models import QUERIES as MODELS
+from storage.rollups import Rollups
+from storage.rows import Connection
+from storage.writer import QUERIES as WRITER
+from storage.writer import Readings, copy
 
-DAY_US = 86_400_000_000
-END_US = 1_790_812_800_000_000  # 2026-10-01
+DAY_S = 86_400
+DAY_US = DAY_S * 1_000_000
+# The midnight (UTC) before this day: dashboards ask what was before now.
+END_US = time.time_ns() // 1000 // DAY_US * DAY_US
 TENANT = "bench"
+# As many readings as a batch of ingest has.
+BATCH = 25_000
+
+Ids = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Devices that send alike.
+    """Series of devices that measure alike.
 
     Attributes:
-        name: their ids begin with it.
+        name: the devices' ids begin with it; two groups of one name are of the same devices.
+        kind: of the devices, and their model.
         devices: how many.
-        metrics: what each sends.
+        signals: what each measures.
         seconds: between two readings of a series.
         days: for how long, until ``END_US``.
+        daily: seconds of each day, its last ones, in which they measure.
     """
 
     name: str
+    kind: Kind[Any]
     devices: int
-    metrics: tuple[str, ...]
-    seconds: int
+    signals: Sequence[Signal | Waveform[Any]]
+    seconds: float
     days: int
+    daily: int = DAY_S
 
     @property
-    def readings(self) -> int:
-        """Of all its series."""
-        return self.devices * len(self.metrics) * self.days * 86_400 // self.seconds
+    def metrics(self) -> list[str]:
+        """The names of the signals."""
+        return [signal.metric for signal in self.signals]
 
     @property
     def series(self) -> int:
         """How many there are."""
-        return self.devices * len(self.metrics)
+        return self.devices * len(self.signals)
+
+    @property
+    def each_day(self) -> int:
+        """Readings of a series."""
+        return round(self.daily / self.seconds)
 
 
-SENSOR = ("temperature", "humidity", "pm25", "co2", "voltage", "current", "power", "light")
-BIKE = ("latitude", "longitude", "speed", "charge", "load", "broken")
+def split(kind: Kind[Any], *metrics: str) -> tuple[list[Signal], list[Signal]]:
+    """The signals of a kind: those named, and the others."""
+    chosen = [signal for signal in kind.signals if signal.metric in metrics]
+    return chosen, [signal for signal in kind.signals if signal.metric not in metrics]
+
+
+RIDE, BIKE = split(E_MOTORCYCLE, "latitude", "longitude", "speed", "state_of_charge")
+TORQUE, RIG = split(MOTOR_BENCH, "torque")
+# What the questions about vehicles need, and no kind has.
+EXTRA = [Signal("load", "kg", 0, 100, 2, "none"), switch("broken", "none")]
 GROUPS = (
-    Group("sensor", 1_216, SENSOR, 900, 30),
-    Group("bike", 40, BIKE, 60, 30),
-    Group("roof", 14, ("power", "energy"), 300, 365),
-    Group("rig", 4, ("torque",), 1, 30),
+    Group("sensor", AIR_QUALITY, 928, AIR_QUALITY.signals, 1200, 30),
+    Group("bike", E_MOTORCYCLE, 40, [*RIDE, *EXTRA], 60, 30),
+    Group("bike", E_MOTORCYCLE, 40, BIKE, 600, 30),
+    Group("roof", PV_INVERTER, 6, PV_INVERTER.signals, 300, 365),
+    Group("pack", BATTERY_PACK, 4, BATTERY_PACK.signals, 300, 365),
+    Group("rig", MOTOR_BENCH, 4, TORQUE, 1, 30),
+    Group("rig", MOTOR_BENCH, 4, RIG, 60, 30),
+    Group("rig", MOTOR_BENCH, 4, MOTOR_BENCH.waveforms, 0.001, 30, daily=10),
 )
-# The numbers of keys in the other layout.
-KEYS = {
-    name: number
-    for number, name in enumerate(sorted({m for group in GROUPS for m in group.metrics}), 1)
-}
 # A tag that a hundred devices have.
 HUNDRED = "hundred"
 PLACES = f"""
 INSERT INTO parks (id, name, time_zone) VALUES ('bench', 'Bench', 'Asia/Jakarta');
+INSERT INTO labs (id, park_id, name) VALUES ('bench', 'bench', 'Bench');
 INSERT INTO tenants (id, name, kind, park_id) VALUES ('{TENANT}', 'Bench', 'startup', 'bench');
 """
 DEVICES = """
-INSERT INTO devices (id, tenant_id, name, tags)
-SELECT format('%%s-%%s', %(name)s::text, n), %(tenant)s, format('%%s %%s', %(name)s::text, n),
+INSERT INTO devices (id, tenant_id, model_id, lab_id, name, tags)
+SELECT format('%%s-%%s', %(name)s::text, n), %(tenant)s, %(model)s, 'bench',
+       format('%%s %%s', %(name)s::text, n),
        CASE WHEN %(name)s = 'sensor' AND n <= 100 THEN ARRAY[%(tag)s] ELSE '{}' END
 FROM generate_series(1, %(devices)s) n
 """
+ACTIVITY = """
+INSERT INTO device_activity (device_id, last_seen, online)
+SELECT id, to_timestamp(%s), true FROM devices
+"""
 SERIES = """
-INSERT INTO series (device_id, metric, kind)
-SELECT format('%%s-%%s', %(name)s::text, n), metric, 'number'
-FROM generate_series(1, %(devices)s) n, unnest(%(metrics)s::text[]) WITH ORDINALITY m (metric, o)
+INSERT INTO series (device_id, metric, kind, unit)
+SELECT format('%%s-%%s', %(name)s::text, n), metric, kind, unit
+FROM generate_series(1, %(devices)s) n,
+     unnest(%(metrics)s::text[], %(kinds)s::text[], %(units)s::text[])
+     WITH ORDINALITY m (metric, kind, unit, o)
 ORDER BY n, o
 RETURNING id
 """
-# As ThingsBoard has it: a row for each value, the device's UUID, the key's number, milliseconds; a
-# partition for each month, and the newest values beside it.
-PLAIN = """
-CREATE TABLE ts_kv (
-    entity_id uuid NOT NULL, key integer NOT NULL, ts bigint NOT NULL, bool_v boolean,
-    str_v varchar(10000000), long_v bigint, dbl_v double precision, json_v json,
-    PRIMARY KEY (entity_id, key, ts)
-) PARTITION BY RANGE (ts);
-CREATE TABLE ts_kv_latest (
-    entity_id uuid NOT NULL, key integer NOT NULL, ts bigint NOT NULL, dbl_v double precision,
-    PRIMARY KEY (entity_id, key)
-);
-CREATE TABLE plain_device (id uuid PRIMARY KEY, name text NOT NULL, kind text NOT NULL);
+NEWEST = f"""
+INSERT INTO latest (series_id, ts, value)
+SELECT DISTINCT ON (series_id) series_id, ts, value FROM readings
+WHERE ts >= to_timestamp({(END_US - DAY_US) // 1_000_000}) ORDER BY series_id, ts DESC
 """
-PLAIN_ROW = np.dtype(
-    [("fields", ">i2"), ("l1", ">i4"), ("entity", "V16"), ("l2", ">i4"), ("key", ">i4"),
-     ("l3", ">i4"), ("ts", ">i8"), ("l4", ">i4"), ("value", ">f8")]
-)  # fmt: skip
 
 
-def register(connection: psycopg.Connection) -> dict[str, NDArray[np.int32]]:
-    """Make the devices and series.
+def fill(url: str) -> int:
+    """The whole past in our layout alone, summed up; how many readings it has."""
+    count = 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        for rows in days(register(connection)):
+            store(connection, rows)
+            count += len(rows)
+        connection.execute(NEWEST.encode())
+    asyncio.run(sum_up(url))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+    return count
+
+
+def register(connection: psycopg.Connection, groups: Sequence[Group] = GROUPS) -> list[Ids]:
+    """Make the devices, their models and series.
 
     Returns:
-        Of each group the numbers of its series, (devices, metrics).
+        Of each group the numbers of its series, (devices, signals).
     """
-    found = {}
     connection.execute(PLACES.encode())
-    for group in GROUPS:
-        parameters = {
-            "name": group.name,
-            "tenant": TENANT,
-            "devices": group.devices,
-            "metrics": list(group.metrics),
-            "tag": HUNDRED,
-        }
-        connection.execute(DEVICES.encode(), parameters)
-        rows = connection.execute(SERIES.encode(), parameters).fetchall()
-        ids = np.array([row[0] for row in rows], np.int32)
-        found[group.name] = ids.reshape(group.devices, len(group.metrics))
-    return found
+    for name, group in {group.name: group for group in groups}.items():
+        model = model_of(group.kind)
+        metrics = [{**each, "out_of_range": "flag"} for each in model["metrics"]]
+        connection.execute(
+            MODELS["create_model"], {**model, "tenant_id": None, "metrics": Jsonb(metrics)}
+        )
+        connection.execute(
+            DEVICES.encode(),
+            {"name": name, "tenant": TENANT, "model": model["id"], "tag": HUNDRED,
+             "devices": group.devices},
+        )  # fmt: skip
+    connection.execute(ACTIVITY.encode(), [END_US // 1_000_000])
+    return [series_of(connection, group) for group in groups]
 
 
-def days(series: dict[str, NDArray[np.int32]]) -> Iterator[Readings]:
+def series_of(connection: psycopg.Connection, group: Group) -> Ids:
+    """Make the series of a group: their numbers, (devices, signals)."""
+    parameters = {
+        "name": group.name,
+        "devices": group.devices,
+        "metrics": group.metrics,
+        "kinds": [getattr(signal, "kind", "number") for signal in group.signals],
+        "units": [signal.unit for signal in group.signals],
+    }
+    rows = connection.execute(SERIES.encode(), parameters).fetchall()
+    ids = np.array([row[0] for row in rows], np.int32)
+    return ids.reshape(group.devices, len(group.signals))
+
+
+def days(series: Sequence[Ids]) -> Iterator[Readings]:
     """The readings of each day, in the order of time, as they come from the devices."""
     for day in range(max(group.days for group in GROUPS), 0, -1):
-        start = END_US - day * DAY_US
-        parts = [part(group, series[group.name], start) for group in GROUPS if group.days >= day]
-        rows = Readings.joined(parts)
-        yield rows.at(np.lexsort((rows.series, rows.ts)))
+        groups = [number for number, group in enumerate(GROUPS) if group.days >= day]
+        yield in_time_order([part(number, series[number], day) for number in groups])
 
 
-def part(group: Group, series: NDArray[np.int32], start: int) -> Readings:
-    """A day of a group, in the order of series and time."""
-    rng = np.random.default_rng([start // DAY_US, group.devices])
-    count = 86_400 // group.seconds
-    ts = start + np.arange(count) * group.seconds * 1_000_000
-    hour = np.arange(count) * group.seconds / 3600
-    shape = (group.devices, len(group.metrics), count)
+def in_time_order(parts: Sequence[Readings]) -> Readings:
+    """As readings come from devices."""
+    rows = Readings.joined(parts)
+    return rows.at(np.lexsort((rows.series, rows.ts)))
+
+
+def part(number: int, series: Ids, day: int) -> Readings:
+    """What a group measures on a day before the end, in the order of series and time."""
+    group = GROUPS[number]
+    rng = np.random.default_rng([day, number])
+    count = group.each_day
+    offset = DAY_US - group.daily * 1_000_000
+    since_midnight = offset + np.arange(count) * round(group.seconds * 1_000_000)
     # Devices are busy for some hours of the day, each for others.
     phase = rng.uniform(0, 24, (group.devices, 1, 1))
-    wave = np.sin((hour - phase) * np.pi / 12)
-    value = 50 + 40 * wave + rng.normal(0, 2, shape)
-    if group.name == "bike":
-        value[:, BIKE.index("speed")] = np.maximum(0, 60 * wave[:, 0] + rng.normal(0, 2, count))
-        value[:, BIKE.index("broken")] = rng.random((group.devices, count)) < 0.002
+    wave = np.sin((since_midnight / 3.6e9 - phase) * np.pi / 12)
+    value = measured(group, wave, rng)
     return Readings(
         np.repeat(series.ravel(), count),
-        np.tile(ts, series.size),
-        np.round(value, 2).ravel(),
+        np.tile(END_US - day * DAY_US + since_midnight, series.size),
+        value.ravel(),
     )
 
 
-def create_plain(connection: psycopg.Connection) -> None:
-    """The other layout, with the devices under their new names."""
-    connection.execute(PLAIN.encode())
-    connection.execute(
-        "INSERT INTO plain_device SELECT md5(id)::uuid, id, split_part(id, '-', 1) FROM devices"
-    )
-    first = min(END_US - group.days * DAY_US for group in GROUPS)
-    months = np.arange(
-        np.datetime64(first, "us").astype("M8[M]"),
-        np.datetime64(END_US, "us").astype("M8[M]") + 1,
-    )
-    for month in months:
-        low, high = (int((month + n).astype("M8[ms]").astype(np.int64)) for n in (0, 1))
-        connection.execute(
-            sql.SQL("CREATE TABLE {} PARTITION OF ts_kv FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(f"ts_kv_{str(month).replace('-', '_')}"),
-                sql.Literal(low),
-                sql.Literal(high),
-            )
+def measured(group: Group, wave: NDArray[np.float64], rng: np.random.Generator) -> Any:
+    """Values within the range of each signal, with its digits: (devices, signals, count)."""
+    shape = (group.devices, len(group.signals), wave.shape[-1])
+    least, most, scale = (
+        np.array(column, float)[:, None]
+        for column in zip(
+            *((each.minimum, each.maximum, 10**each.digits) for each in group.signals), strict=True
         )
+    )
+    half = (most - least) / 2
+    value = least + half + half * (0.8 * wave + rng.normal(0, 0.04, shape))
+    if "broken" in group.metrics:
+        # Motorcycles stand still for half a day; few break down.
+        value[:, group.metrics.index("speed")] = 60 * wave[:, 0] + rng.normal(0, 2, wave.shape[-1])
+        value[:, group.metrics.index("broken")] = rng.random((shape[0], shape[2])) < 0.002
+    return np.rint(np.clip(value, least, most) * scale) / scale
 
 
-def keys(connection: psycopg.Connection) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Of each series, by its number: the device's UUID and the number of its key."""
-    rows = connection.execute(
-        "SELECT id, decode(md5(device_id), 'hex'), metric FROM series ORDER BY id"
-    ).fetchall()
-    entity = np.zeros(rows[-1][0] + 1, "V16")
-    key = np.zeros(rows[-1][0] + 1, np.int32)
-    for number, uuid, metric in rows:
-        entity[number], key[number] = np.void(uuid), KEYS[metric]
-    return entity, key
+def store(connection: psycopg.Connection, rows: Readings) -> None:
+    """Bring readings into the hypertable in batches of the size that ingest makes."""
+    for first in range(0, len(rows), BATCH):
+        batch = rows.at(np.arange(first, min(first + BATCH, len(rows)))).in_key_order()
+        with connection.transaction():
+            copy(connection, WRITER["copy_readings"], batch)
 
 
-def copy_plain(
-    connection: psycopg.Connection,
-    rows: Readings,
-    entity: NDArray[np.void],
-    key: NDArray[np.int32],
-) -> None:
-    """Bring readings into the other layout, by binary COPY too."""
-    table = np.empty(len(rows.series), PLAIN_ROW)
-    table["fields"], table["l1"], table["l2"], table["l3"], table["l4"] = 4, 16, 4, 8, 8
-    table["entity"], table["key"] = entity[rows.series], key[rows.series]
-    table["ts"], table["value"] = rows.ts // 1000, rows.value
-    with (
-        connection.transaction(),
-        connection.cursor() as cursor,
-        cursor.copy("COPY ts_kv (entity_id, key, ts, dbl_v) FROM STDIN (FORMAT binary)") as copy,
-    ):
-        copy.write(HEADER)
-        copy.write(table.tobytes())
-        copy.write(TRAILER)
+async def sum_up(url: str) -> None:
+    """Do at once what the registry's job does as time goes."""
+    async with await Connection.connect(url, row_factory=dict_row) as connection:
+        await Rollups().catch_up(connection)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import mqtt5
 import numpy as np
+import psutil
 import psycopg
 
 from benchmarks.brokers import KINDS, Broker, running_broker
@@ -54,7 +55,7 @@ def run(programs: Runtime, home: Path, url: str) -> Table:
     folder = home / "broker-registry"
     with ExitStack() as parts:
         broker = parts.enter_context(running_broker(programs, folder, KINDS["kill"]))
-        port = parts.enter_context(running_registry(broker, folder, url))
+        port = parts.enter_context(running_registry(broker, folder, url)).port
         wait_until(lambda: lines(folder) > DEVICES, "the devices in the password file", 60)
         waits = {
             name: [percentile(timed(port, token, paths)) for token in population.tokens.values()]
@@ -74,9 +75,22 @@ def let_in(connection: psycopg.Connection) -> None:
         cursor.executemany("UPDATE device_secrets SET hash = %s WHERE device_id = %s", hashes)
 
 
+@dataclass(frozen=True)
+class Registry:
+    """The running API.
+
+    Attributes:
+        process: its process.
+        port: where it answers.
+    """
+
+    process: psutil.Process
+    port: int
+
+
 @contextmanager
-def running_registry(broker: Broker, folder: Path, url: str) -> Iterator[int]:
-    """The API in a process of its own: its port."""
+def running_registry(broker: Broker, folder: Path, url: str) -> Iterator[Registry]:
+    """The API in a process of its own."""
     port = free_port()
     settings = {
         "DATABASE_URL": url,
@@ -88,9 +102,9 @@ def running_registry(broker: Broker, folder: Path, url: str) -> Iterator[int]:
         "REGISTRY_PORT": str(free_port()),
     }
     environment = {f"TECHNOPARK_{name}": value for name, value in settings.items()}
-    with running([sys.executable, "-m", "registry"], environment):
+    with running([sys.executable, "-m", "registry"], environment) as process:
         wait_until(lambda: listens(port), "the API to answer")
-        yield port
+        yield Registry(process, port)
 
 
 def lines(folder: Path) -> int:

@@ -25,6 +25,7 @@ class Table:
         notes: sentences below the table.
         figures: what the last line says.
         limits: what a figure may be at most, of those for which something is promised.
+        floors: what a figure has to be at least.
         about: what belongs to the result beside it: machine, versions, single runs.
     """
 
@@ -35,6 +36,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    floors: dict[str, float] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, *cells: str) -> None:
@@ -42,12 +44,21 @@ class Table:
         self.rows.append(list(cells))
 
     def broken(self) -> list[str]:
-        """A sentence for each figure that is above its limit."""
-        return [
-            f"{self.name}: {name} is {shown(self.figures[name])}, the limit is {limit:g}"
+        """A sentence for each figure that is above its limit, or below what it has to be."""
+        said = {
+            name: f"{self.name}: {name} is {shown(self.figures[name])}" for name in self.figures
+        }
+        above = [
+            f"{said[name]}, the limit is {limit:g}"
             for name, limit in self.limits.items()
             if self.figures[name] > limit
         ]
+        below = [
+            f"{said[name]}, it has to be at least {floor:g}"
+            for name, floor in self.floors.items()
+            if self.figures[name] < floor
+        ]
+        return above + below
 
     def show(self, console: Console) -> None:
         """Print the table and its line of figures, and keep both as JSON."""

@@ -6,7 +6,8 @@ motorcycles, their fuel is the charge of the battery; projected consumption has 
 
 from __future__ import annotations
 
-from benchmarks.past import DAY_US, END_US, KEYS
+from benchmarks.past import DAY_US, END_US
+from benchmarks.plain import KEYS
 
 END_S = END_US // 1_000_000
 DAY_S = DAY_US // 1_000_000
@@ -99,7 +100,7 @@ VEHICLES = [
             f"JOIN ({newest('longitude')[1]}) b USING (who)",
         ),
         "those with a low battery": both(
-            "SELECT who FROM {} AS l WHERE value < 50", newest("charge")
+            "SELECT who FROM {} AS l WHERE value < 50", newest("state_of_charge")
         ),
         "those with a high load": both("SELECT who FROM {} AS l WHERE value > 20", newest("load")),
         "those that stand still": both(

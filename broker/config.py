@@ -8,6 +8,9 @@ from pathlib import PurePosixPath
 
 INGEST_USER = "_ingest"
 REGISTRY_USER = "_registry"
+# The registry again, with a session that outlives it: the broker keeps what devices answer.
+REPLIES_USER = "_replies"
+REPLIES = "devices/+/commands/+/reply"
 # Ingest's workers share the telemetry; each has a session, and so a user, of its own.
 MAX_WORKERS = 8
 INGEST_USERS = (INGEST_USER, *(f"{INGEST_USER}-{n}" for n in range(2, MAX_WORKERS + 1)))
@@ -28,7 +31,10 @@ INGEST_SUBSCRIPTIONS = (
 
 def internal_users(ingest_password: str, registry_password: str) -> dict[str, str]:
     """The platform's own users and their passwords. All workers of ingest have the same."""
-    return {**dict.fromkeys(INGEST_USERS, ingest_password), REGISTRY_USER: registry_password}
+    return {
+        **dict.fromkeys(INGEST_USERS, ingest_password),
+        **dict.fromkeys((REGISTRY_USER, REPLIES_USER), registry_password),
+    }
 
 
 class Durability(StrEnum):
@@ -181,9 +187,11 @@ topic write devices/+/telemetry
 topic write replays/+/telemetry
 topic write replays/+/attributes
 topic write devices/+/commands/+
-topic read devices/+/commands/+/reply
 topic write devices/+/desired
 topic read $SYS/broker/#
+
+user {REPLIES_USER}
+topic read {REPLIES}
 
 pattern write devices/%u/telemetry
 pattern write devices/%u/attributes

@@ -19,6 +19,7 @@ from cli import (
     claims,
     dashboards,
     deletion,
+    device_commands,
     devices,
     environment,
     exchange,
@@ -82,6 +83,8 @@ devices.app.command("import")(bulk.import_)
 devices.app.command("export")(bulk.export)
 devices.app.command("claim-code")(claims.claim_code)
 devices.app.command("claim")(claims.claim)
+devices.app.command()(device_commands.command)
+devices.app.command()(device_commands.commands)
 app.add_typer(devices.app, name="device", rich_help_panel=DEVICES)
 for name, group in {
     "tenant": organisations.tenant,

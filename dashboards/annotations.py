@@ -57,7 +57,7 @@ FROM (
   GROUP BY 1, 2
   HAVING count(*) >= 10
 ) AS bursts
-GROUP BY $__timeGroup(minute, $__interval), device
+GROUP BY device, $__timeGroup(minute, $__interval)
 ORDER BY sum(n) DESC
 LIMIT 100""",
         "orange",

@@ -56,8 +56,23 @@ GRAFANA_UNITS: Mapping[str, str] = {
     "[ppm]": "ppm",
     "ug/m3": "conμgm3",
     "deg": "degree",
+    "mm": "lengthmm",
+    "cm": "suffix: cm",
+    "m": "lengthm",
+    "km": "lengthkm",
+    "km/h": "velocitykmh",
+    "mm/h": "suffix: mm/h",
+    "var": "voltampreact",
+    "h": "h",
     "s": "s",
 }
+
+# Numbers that are neither good nor bad.
+PLAIN = (
+    dashboard.ThresholdsConfig()
+    .mode(models.ThresholdsMode.ABSOLUTE)
+    .steps([models.Threshold(value=None, color="text")])
+)
 
 Format = Literal["table", "time_series"]
 Panel = TypeVar(
@@ -75,9 +90,10 @@ class Query(Builder[Dataquery], Dataquery):
     Grafana's SDK knows the data sources' common parts only, so this one says what it needs.
     """
 
-    def __init__(self, sql: str, shape: Format) -> None:
+    def __init__(self, sql: str, shape: Format, ref_id: str = "A") -> None:
         self.sql = sql
         self.shape = shape
+        self.ref_id = ref_id
 
     def build(self) -> Dataquery:
         """Itself: it is plain data."""
@@ -86,7 +102,7 @@ class Query(Builder[Dataquery], Dataquery):
     def to_json(self) -> dict[str, Any]:
         """The stored form."""
         return {
-            "refId": "A",
+            "refId": self.ref_id,
             "datasource": CHOSEN_SOURCE.to_json(),
             "editorMode": "code",
             "format": self.shape,
@@ -111,6 +127,8 @@ def number_panel(title: str, description: str, sql: str) -> stat.Panel:
         .height(4)
         .max_data_points(100)
         .unit("short")
+        # Grafana's own would make every number from 80 on red.
+        .thresholds(PLAIN)
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))

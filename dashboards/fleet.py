@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import common, dashboard, stat, table, timeseries
-from grafana_foundation_sdk.models import common as shapes
+from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards import traffic
+from dashboards.annotations import rejection_bursts
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel, one, several, table_panel, time_panel, with_units
-from dashboards.rolled import rolled
+from dashboards.defaults import (
+    bars,
+    one,
+    several,
+    table_panel,
+    time_panel,
+    with_device_links,
+    with_units,
+)
+from dashboards.rolled import DAYS_OF_MANY, rolled
+from dashboards.states import devices_by_state, silent_after
 
 UID = "technopark-fleet"
-# What several queries say, by the word that stands for it there.
-PHRASES = {
-    # What the reader chose at the top. A device without park or lab is seen under "All" only, and
-    # so is one that nobody knows.
-    "CHOSEN": """('*' IN ($park) AND '*' IN ($tenant) AND '*' IN ($lab) OR device IN (
+# What the reader chose at the top. A device without park or lab is seen under "All" only, and so is
+# one that nobody knows.
+CHOSEN = """('*' IN ($park) AND '*' IN ($tenant) AND '*' IN ($lab) OR device IN (
     SELECT device FROM devices
     WHERE ('*' IN ($park) OR park IN ($park))
       AND ('*' IN ($tenant) OR tenant IN ($tenant))
       AND ('*' IN ($lab) OR lab IN ($lab))
-  ))""",
-    "IS_SILENT": "last_seen < now() - INTERVAL '$silent_after'",
-}
-
+  ))"""
+OF_METRIC = f"metric = '$metric' AND {CHOSEN}"
+# Where each device is, found out once and not for each value.
+PLACES = "(SELECT device, lab, park FROM devices OFFSET 0) AS places"
 # So many lines can be told apart.
-TWENTY = """metric = '$metric' AND device IN (
-    SELECT device FROM latest WHERE metric = '$metric' AND CHOSEN ORDER BY device LIMIT 20
-  )"""
+TWENTY = f"""metric = '$metric' AND device = ANY(ARRAY(
+    SELECT device FROM latest WHERE metric = '$metric' AND {CHOSEN} ORDER BY device LIMIT 20
+  ))"""
 
 
 def fleet_overview() -> dashboard.Dashboard:
@@ -37,24 +45,18 @@ def fleet_overview() -> dashboard.Dashboard:
         "Fleet overview",
         "All devices of the parks: alive or silent, what arrives, what was rejected.",
         [park(), tenant(), lab(), silent_after(), metric()],
+        [rejection_bursts(CHOSEN)],
         since="now-1h",
     )
     return fill(
         made,
         [
-            device_states(), values_now(), rejections_now(),
-            values_by_park(), rejections_by_reason(),
+            devices_by_state(CHOSEN), traffic.values_now(CHOSEN), rejections(),
+            values_by_park(), traffic.rejections_by_reason(CHOSEN),
             silent_devices(), newest_values(),
             metric_by_lab(), metric_by_device(),
         ],
     )  # fmt: skip
-
-
-def sql(query: str) -> str:
-    """The query with its phrases spelled out."""
-    for word, phrase in PHRASES.items():
-        query = query.replace(word, phrase)
-    return query
 
 
 def park() -> dashboard.QueryVariable:
@@ -81,175 +83,85 @@ def lab() -> dashboard.QueryVariable:
     )
 
 
-def silent_after() -> dashboard.CustomVariable:
-    """How long a device says nothing before it counts as silent."""
-    choice = "15 minutes"
-    return (
-        dashboard.CustomVariable("silent_after")
-        .label("Silent after")
-        .values(f"5 minutes,{choice},1 hour,1 day")
-        .current(models.VariableOption(selected=True, text=choice, value=choice))
-    )
-
-
 def metric() -> dashboard.QueryVariable:
     """Which metric the last row shows."""
     return one(
         "metric",
         "Metric",
-        sql(
-            "SELECT DISTINCT metric FROM latest WHERE value IS NOT NULL AND CHOSEN ORDER BY metric"
-        ),
+        f"SELECT DISTINCT metric FROM latest WHERE value IS NOT NULL AND {CHOSEN} ORDER BY metric",
     )
 
 
-def device_states() -> stat.Panel:
-    """Every device counted once, by how it is doing."""
-    colours = {
-        "Reporting": "green",
-        "Disconnected": "orange",
-        "Silent": "red",
-        "Never heard": "text",
-    }
-    panel = number_panel(
-        "Devices by state",
-        "Every device that is not retired, once. Reporting: heard within “Silent after”. "
-        "Disconnected: heard within it, but its last word was that it is offline. Silent: not "
-        "heard for longer. Never heard: registered, and nothing has come from it yet.",
-        sql("""SELECT count(*) FILTER (WHERE state = 'reporting') AS "Reporting",
-  count(*) FILTER (WHERE state = 'disconnected') AS "Disconnected",
-  count(*) FILTER (WHERE state = 'silent') AS "Silent",
-  count(*) FILTER (WHERE state = 'never') AS "Never heard"
-FROM (
-  SELECT CASE
-    WHEN last_seen IS NULL THEN 'never'
-    WHEN IS_SILENT THEN 'silent'
-    WHEN online IS FALSE THEN 'disconnected'
-    ELSE 'reporting'
-  END AS state
-  FROM devices
-  WHERE stage <> 'retired'
-  AND CHOSEN
-) AS devices"""),
-    ).span(12)
-    for name, colour in colours.items():
-        fixed = {"mode": "fixed", "fixedColor": colour}
-        panel.override_by_name(name, [models.DynamicConfigValue("color", fixed)])
-    return panel
-
-
-def values_now() -> stat.Panel:
-    """How much arrives at this moment."""
-    return (
-        number_panel(
-            "Values per second",
-            "Numbers and booleans whose time lies in the last minute, for each second of it. "
-            "Late readings count at their own time, not at the time of their arrival.",
-            sql("""SELECT count(*) / 60.0 AS "Values per second"
-FROM telemetry
-WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()
-  AND CHOSEN"""),
-        )
-        .span(6)
-        .unit("suffix:/s")
-        .decimals(1)
-    )
-
-
-def rejections_now() -> stat.Panel:
+def rejections() -> stat.Panel:
     """How much was refused."""
-    warning = dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE)
-    steps = [models.Threshold(None, "green"), models.Threshold(1, "orange")]
-    return (
-        number_panel(
-            "Rejections",
-            "Messages, or parts of one, that were not stored in the chosen time. Those of unknown "
-            "devices count only while park, tenant and lab are all “All”.",
-            sql("""SELECT count(*) AS "Rejections"
-FROM rejections
-WHERE $__timeFilter(ts)
-  AND CHOSEN"""),
-        )
-        .span(6)
-        .thresholds(warning.steps(steps))
+    return traffic.rejections(
+        CHOSEN,
+        "Messages, or parts of one, that were not stored in the chosen time. Those of unknown "
+        "devices count only while park, tenant and lab are all “All”.",
     )
 
 
 def values_by_park() -> timeseries.Panel:
     """How much arrives, and where."""
     return (
-        time_panel(
-            "Values per second by park",
-            "Numbers and booleans stored, by the time of the reading. Devices of virtual tenants "
-            "that stand in no lab are under “no park”.",
-            sql(f"""SELECT $__timeGroupAlias(ts, $__interval, 0),
+        bars(
+            time_panel(
+                "Values per second by park",
+                "Numbers and booleans of the last three hours of the chosen time, by the time of "
+                "the reading: of all devices, more would take long. Devices of virtual tenants "
+                "that stand in no lab are under “no park”.",
+                f"""SELECT $__timeGroupAlias(ts, $__interval),
   coalesce(park, 'no park') AS metric,
-  sum(n) * 1000.0 / $__interval_ms AS "Values per second"
-FROM {rolled("CHOSEN")} AS r
-JOIN devices USING (device)
-GROUP BY 1, 2
-ORDER BY 1"""),
-        )
-        .unit("suffix:/s")
-        .min(0)
-    )
-
-
-def rejections_by_reason() -> timeseries.Panel:
-    """Why messages were refused."""
-    return (
-        time_panel(
-            "Rejections by reason",
-            "Messages, or parts of one, that were not stored, by the machine-readable reason. "
-            "The API lists each with its explanation and the beginning of the payload.",
-            sql("""SELECT $__timeGroupAlias(ts, $__interval, 0),
-  reason AS metric,
-  count(*) AS "Rejections"
-FROM rejections
+  count(*) * 1000.0 / $__interval_ms AS "Values per second"
+FROM telemetry
+JOIN {PLACES} USING (device)
 WHERE $__timeFilter(ts)
-  AND CHOSEN
+  AND ts > $__timeTo()::timestamptz - INTERVAL '3 hours'
+  AND {CHOSEN}
 GROUP BY 1, 2
-ORDER BY 1"""),
+ORDER BY 1""",
+            ),
+            most_points=90,
         )
-        .unit("short")
-        .min(0)
-        .draw_style(shapes.GraphDrawStyle.BARS)
-        .fill_opacity(80)
-        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+        .time_from("3h")
+        .unit("suffix:/s")
     )
 
 
 def silent_devices() -> table.Panel:
     """Whom to call."""
-    return table_panel(
+    panel = table_panel(
         "Devices that went silent",
         "Heard once, and not for longer than “Silent after”; the latest losses first, 100 at most.",
-        sql("""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
+        f"""SELECT device AS "Device", tenants.name AS "Owner", labs.name AS "Lab",
   last_seen AS "Last seen", extract(epoch FROM now() - last_seen) AS "Silent for"
 FROM devices
 JOIN tenants USING (tenant)
 LEFT JOIN labs USING (lab)
 WHERE stage <> 'retired'
-  AND IS_SILENT
-  AND CHOSEN
+  AND last_seen < now() - INTERVAL '$silent_after'
+  AND {CHOSEN}
 ORDER BY last_seen DESC
-LIMIT 100"""),
-    ).override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])
+LIMIT 100""",
+    )
+    panel.override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])
+    return with_device_links(panel)
 
 
 def newest_values() -> table.Panel:
     """What came last."""
-    return table_panel(
+    panel = table_panel(
         "Newest values",
         "The newest value of every metric, whatever the chosen time; the latest first, 100 at "
         "most. A boolean is 1 or 0; texts and objects are under State.",
-        sql("""SELECT ts AS "Time", device AS "Device", metric AS "Metric", value AS "Value",
+        f"""SELECT ts AS "Time", device AS "Device", metric AS "Metric", value AS "Value",
   state::text AS "State", unit AS "Unit"
 FROM latest
-WHERE CHOSEN
+WHERE {CHOSEN}
 ORDER BY ts DESC
-LIMIT 100"""),
+LIMIT 100""",
     )
+    return with_device_links(panel)
 
 
 def metric_by_lab() -> timeseries.Panel:
@@ -257,16 +169,19 @@ def metric_by_lab() -> timeseries.Panel:
     return with_units(
         time_panel(
             "$metric by lab",
-            "Mean of the chosen metric over all devices of a lab, with its unit in brackets. "
-            "Devices outside of labs are under “no lab”.",
-            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
+            "Mean of the chosen metric over all values of a lab, with its unit in brackets. "
+            "Devices outside of labs are under “no lab”. Over more than three days, points are "
+            "days.",
+            f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(coalesce(lab, 'no lab'), ' [' || unit || ']') AS metric,
   sum(sum) / sum(n) AS value
-FROM {rolled("metric = '$metric' AND CHOSEN")} AS r
-JOIN devices USING (device)
-GROUP BY 1, 2
-ORDER BY 1"""),
-        ).unit("short")
+FROM {rolled(OF_METRIC, days=DAYS_OF_MANY)} AS r
+JOIN {PLACES} USING (device)
+GROUP BY 1, lab, unit
+ORDER BY 1""",
+        )
+        .unit("short")
+        .max_data_points(100)
     )
 
 
@@ -277,11 +192,11 @@ def metric_by_device() -> timeseries.Panel:
             "$metric by device",
             "Mean of the chosen metric for each of the first 20 devices in order of their "
             "ids, with its unit in brackets. Choose a tenant or a lab to see others.",
-            sql(f"""SELECT $__timeGroupAlias(ts, $__interval),
+            f"""SELECT $__timeGroupAlias(ts, $__interval),
   concat(device, ' [' || unit || ']') AS metric,
   sum(sum) / sum(n) AS value
 FROM {rolled(TWENTY)} AS r
 GROUP BY 1, 2
-ORDER BY 1"""),
+ORDER BY 1""",
         ).unit("short")
     )

@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from broker.config import internal_users
 from registry import (
     audit,
+    commands,
     device_secrets,
     devices,
     health,
@@ -66,6 +67,7 @@ from registry.mail.outbox import Outbox
 from registry.mosquitto.figures import BrokerMetrics
 from registry.mosquitto.files import Keeper
 from registry.mosquitto.publisher import MAX_PAYLOAD, Publisher
+from registry.mosquitto.replies import Replies
 from registry.mosquitto.room import Room
 from registry.ownership import bookings, deletions, holdings, transfers
 from registry.periodic import repeat
@@ -86,7 +88,7 @@ STATEMENT_SECONDS = 20
 # Routes are tried in this order: what is asked most comes first.
 ROUTERS = (
     devices, telemetry, readings, latest, history, live, parks, tenants, users, tokens, models,
-    device_secrets, rejections, replay, audit, imports, exports, claims, provisioning,
+    device_secrets, commands, rejections, replay, audit, imports, exports, claims, provisioning,
     provisioning_keys, holdings, bookings, transfers, deletions, sessions, passwords,
     second_factor, invitations, password_resets, agreements, notices, tenant_sql, retention,
     quality, certificates, showcases, alert_settings, data_exports, archives, history_imports,
@@ -208,6 +210,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
                 broker,
                 room.counted,
             )
+            replies = Replies(settings.broker_host, settings.broker_port, registry_password, pool)
             app.state.pool, app.state.publisher, app.state.keeper = pool, publisher, keeper
             app.state.room, app.state.hasher = room, Hasher()
             postman = Postman(pool, settings, app.state.outbox)
@@ -221,6 +224,7 @@ def lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
             async with background(
                 *keeper.work(),
                 publisher.run(),
+                replies.run(),
                 repeat(pool, WARN_SECONDS, notices.warner(app.state.outbox)),
                 repeat(pool, RETENTION_SECONDS, let_go),
                 repeat(pool, RETENTION_SECONDS, let_vitals_go),

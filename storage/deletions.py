@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from storage import queries
 from storage.rejections import BEGINNING, END
-from storage.rows import Connection, Row, every, first
+from storage.rows import Connection, Row, every, first, only
 
 QUERIES = queries.load("registry_deletions")
 # So many rows are deleted in one step, about; a fifth of a second, in which ingest goes on.
@@ -76,21 +76,25 @@ async def empty(connection: Connection, part: Row) -> int:
     """
     series = await every(connection, QUERIES["series"], part)
     deleted = 0
-    for name, place in places(part, [row["id"] for row in series]):
-        deleted += (await connection.execute(QUERIES[name], place)).rowcount
+    for table, place in places(part, [row["id"] for row in series]):
+        oldest = await only(connection, QUERIES[f"last_{table}"], place)
+        if oldest["last"] is None:
+            continue
+        statement, bounds = QUERIES[f"delete_{table}"], place | oldest
+        deleted += (await connection.execute(statement, bounds, prepare=False)).rowcount
         if deleted >= PORTION:
             break
     return deleted
 
 
 def places(part: Row, series: Sequence[int]) -> Iterator[tuple[str, Row]]:
-    """The statements that empty a part of a device with these series, and their parameters."""
+    """The tables that a part of a device with these series lies in, and where in them."""
     for time in part["during"]:
         bounds = {"start": time.lower or BEGINNING, "end": time.upper or END, "rows": PORTION}
         for number in series:
             for table in TABLES_OF_SERIES:
-                yield f"delete_{table}", {**bounds, "series": number}
-        yield "delete_rejections", {**bounds, "device_id": part["device_id"]}
+                yield table, {**bounds, "series": number}
+        yield "rejections", {**bounds, "device_id": part["device_id"]}
 
 
 async def forget(connection: Connection, part: Row) -> None:
@@ -98,5 +102,5 @@ async def forget(connection: Connection, part: Row) -> None:
     if part["own"]:
         await connection.execute(QUERIES["delete_device"], part)
         return
-    for name in ("forget_latest", "forget_slots", "forget_ownership"):
+    for name in ("forget_latest", "forget_commands", "forget_slots", "forget_ownership"):
         await connection.execute(QUERIES[name], part)

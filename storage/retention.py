@@ -142,11 +142,16 @@ async def empty_devices(connection: Connection) -> tuple[int, bool]:
         await connection.execute(QUERIES["note_emptied"], part)
     if parts:
         return deleted, True
-    for name in ("forget_statuses", "forget_strangers"):
+    for name in ("forget_statuses", "forget_commands"):
         deleted = (await connection.execute(QUERIES[name], {"rows": deletions.PORTION})).rowcount
         if deleted:
             return deleted, True
-    return 0, False
+    parts = await every(connection, QUERIES["strangers"], {"limit": DEVICES})
+    for part in parts:
+        deleted += await deletions.empty(connection, part)
+        if deleted >= deletions.PORTION:
+            break
+    return deleted, bool(parts)
 
 
 async def mend_latest(

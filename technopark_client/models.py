@@ -147,6 +147,28 @@ class Claim(TypedDict):
     tenant_id: str
 
 
+class Command(TypedDict):
+    """A command, and what became of it.
+
+    ``sent``: it is on its way. ``done`` and ``refused``: the device answered so. ``undelivered``:
+    the broker has nobody to give it to. ``expired``: no answer came until ``expires_at``; whether
+    the device did it is not known, and an answer that still comes counts. ``reason`` tells why it
+    was refused or not delivered. ``sent_by`` is a user's number.
+    """
+
+    id: str
+    device_id: str
+    name: str
+    params: dict[str, Any]
+    status: Literal["sent", "done", "refused", "expired", "undelivered"]
+    sent_at: str
+    sent_by: int | None
+    expires_at: str
+    replied_at: str | None
+    reason: str | None
+    reply: Any
+
+
 class Confirmation(TypedDict):
     """The tenant's own id, typed once more."""
 
@@ -600,6 +622,17 @@ class NewCode(TypedDict):
     """How long the code is good: printed labels lie in boxes for a while."""
 
     days: NotRequired[int]
+
+
+class NewCommand(TypedDict):
+    """What the device is to do.
+
+    ``ttl_seconds`` is how long the broker keeps it for a device that is away.
+    """
+
+    name: str
+    params: NotRequired[dict[str, Any]]
+    ttl_seconds: NotRequired[int]
 
 
 class NewDevice(TypedDict):

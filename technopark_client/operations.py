@@ -293,6 +293,18 @@ class Operations(Http):
         """Make a secret worthless; a device that is connected with it is disconnected."""
         self.delete(path("devices", device_id, "secrets", secret_id))
 
+    def send_command(self, device_id: str, body: m.NewCommand) -> m.Command:
+        """Send a command to a device; ask for it again by its id to learn what became of it."""
+        return cast("m.Command", self.post(path("devices", device_id, "commands"), body))
+
+    def list_commands(self, device_id: str) -> Iterator[m.Command]:
+        """List the commands that were sent to the device while it was yours, the newest first."""
+        return cast("Iterator[m.Command]", self.items(path("devices", device_id, "commands")))
+
+    def show_command(self, device_id: str, command_id: str) -> m.Command:
+        """Show a command, and what became of it."""
+        return cast("m.Command", self.get(path("devices", device_id, "commands", command_id)))
+
     def list_rejections(
         self,
         device_id: str,

@@ -22,7 +22,7 @@ import asyncio
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def running_community(folder: Path) -> Iterator[str]:
     Args:
         folder: where the packages are, or are put; kept for the next time.
     """
-    install(folder)
+    install(folder, PACKAGES, SCRIPT)
     port = free_port()
     log = folder / f"{port}.log"
     command = [str(NODE), SCRIPT.name, str(port), str(folder / "empty.tar")]
@@ -75,12 +75,12 @@ def running_community(folder: Path) -> Iterator[str]:
         log.unlink()
 
 
-def install(folder: Path) -> None:
-    """Let npm bring the packages into ``folder``, unless they are there; one process at a time."""
+def install(folder: Path, versions: Mapping[str, str], *scripts: Path) -> None:
+    """Let npm bring packages into ``folder``, unless they are there; one process at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        packages = [f"{name}@{version}" for name, version in PACKAGES.items()]
+        packages = [f"{name}@{version}" for name, version in versions.items()]
         note = folder / "installed"
         if not note.exists() or note.read_text() != "\n".join(packages):
             # Npm would take a folder further up for its own.
@@ -95,7 +95,8 @@ def install(folder: Path) -> None:
                 timeout=150,
             )
             note.write_text("\n".join(packages))
-        (folder / SCRIPT.name).write_text(SCRIPT.read_text())
+        for script in scripts:
+            (folder / script.name).write_text(script.read_text())
 
 
 def empty(connection: psycopg.Connection) -> None:

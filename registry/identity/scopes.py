@@ -27,6 +27,7 @@ WRITES: dict[str, TokenScope] = {
     "device secrets": "devices:write",
     "models": "devices:write",
     "rejections": "devices:write",
+    "commands": "devices:write",
     "imports": "devices:write",
     "claims": "devices:write",
     "provisioning": "devices:write",

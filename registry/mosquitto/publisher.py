@@ -43,6 +43,10 @@ NO_MATCHING_SUBSCRIBERS = 0x10
 log = structlog.get_logger()
 
 
+class NobodyListensError(UnavailableError):
+    """The broker took a message, and has nobody to give it to."""
+
+
 class Publisher:
     """Publishes as ``_registry``; away from the broker it refuses after a moment.
 
@@ -90,6 +94,7 @@ class Publisher:
         payload: bytes,
         content_type: str | None = None,
         user_properties: Mapping[str, str] = MappingProxyType({}),
+        expiry: int | None = None,
     ) -> None:
         """Publish with QoS 1, and return when the broker has the message safe.
 
@@ -98,9 +103,12 @@ class Publisher:
             payload: at most ``MAX_PAYLOAD`` bytes.
             content_type: of the payload; None says nothing of it.
             user_properties: of MQTT 5, by name.
+            expiry: seconds for which the broker keeps it for a subscriber who is away; None: for
+                ever.
 
         Raises:
             UnavailableError: the broker is away, or did not take it.
+            NobodyListensError: nobody is subscribed, nor has a session that is.
         """
         client = await self._await_client()
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
@@ -108,6 +116,8 @@ class Publisher:
             properties.ContentType = content_type
         if user_properties:
             properties.UserProperty = list(user_properties.items())
+        if expiry is not None:
+            properties.MessageExpiryInterval = expiry
         sent = client.publish(topic, payload, qos=1, properties=properties)
         taken = self._waiting[sent.mid] = asyncio.get_running_loop().create_future()
         try:
@@ -206,10 +216,14 @@ class Publisher:
         taken = self._waiting.get(mid)
         if taken is None or taken.done():
             return
-        if reason.is_failure or reason.value == NO_MATCHING_SUBSCRIBERS:
+        if reason.value == NO_MATCHING_SUBSCRIBERS:
+            taken.set_exception(
+                NobodyListensError("ingest is not there: send the message again soon")
+            )
+        elif reason.is_failure:
             log.error("the broker did not take a message", reason=str(reason))
             taken.set_exception(
-                UnavailableError("ingest is not there: send the message again soon")
+                UnavailableError("the broker refuses the message: see the log of the registry")
             )
         else:
             taken.set_result(None)

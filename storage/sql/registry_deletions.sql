@@ -70,43 +70,44 @@ LIMIT %(limit)s;
 -- series --
 SELECT id FROM series WHERE device_id = %(device_id)s ORDER BY id;
 
+-- last_readings --
+-- The time of the last of the oldest rows from start until before end, as many as "rows" says. It is
+-- asked for before they go: the columnstore unpacks what lies between constants, but with a query in
+-- their place, or planned for whatever parameters come, all of the chunk.
+SELECT max(ts) AS last FROM (
+    SELECT ts FROM readings
+    WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+    ORDER BY ts LIMIT %(rows)s) oldest;
+
 -- delete_readings --
--- The oldest rows from start until before end, about as many as "rows" says. The last one's time is
--- looked up first, so that each chunk is asked for a range of its index.
-DELETE FROM readings
-WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-  AND ts <= coalesce((
-      SELECT ts FROM readings
-      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
-  ), %(end)s);
+DELETE FROM readings WHERE series_id = %(series)s AND ts >= %(start)s AND ts <= %(last)s;
+
+-- last_states --
+SELECT max(ts) AS last FROM (
+    SELECT ts FROM states
+    WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+    ORDER BY ts LIMIT %(rows)s) oldest;
 
 -- delete_states --
-DELETE FROM states
-WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-  AND ts <= coalesce((
-      SELECT ts FROM states
-      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
-  ), %(end)s);
+DELETE FROM states WHERE series_id = %(series)s AND ts >= %(start)s AND ts <= %(last)s;
+
+-- last_flags --
+SELECT max(ts) AS last FROM (
+    SELECT ts FROM flags
+    WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
+    ORDER BY ts LIMIT %(rows)s) oldest;
 
 -- delete_flags --
-DELETE FROM flags
-WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-  AND ts <= coalesce((
-      SELECT ts FROM flags
-      WHERE series_id = %(series)s AND ts >= %(start)s AND ts < %(end)s
-      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
-  ), %(end)s);
+DELETE FROM flags WHERE series_id = %(series)s AND ts >= %(start)s AND ts <= %(last)s;
+
+-- last_rejections --
+SELECT max(ts) AS last FROM (
+    SELECT ts FROM rejections
+    WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
+    ORDER BY ts LIMIT %(rows)s) oldest;
 
 -- delete_rejections --
-DELETE FROM rejections
-WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
-  AND ts <= coalesce((
-      SELECT ts FROM rejections
-      WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts < %(end)s
-      ORDER BY ts OFFSET %(rows)s - 1 LIMIT 1
-  ), %(end)s);
+DELETE FROM rejections WHERE device_id = %(device_id)s AND ts >= %(start)s AND ts <= %(last)s;
 
 -- delete_device --
 -- What else there is of a device goes with it.
@@ -115,6 +116,9 @@ DELETE FROM devices WHERE id = %(device_id)s AND tenant_id = %(tenant_id)s;
 -- forget_latest --
 DELETE FROM latest l USING series s
 WHERE s.id = l.series_id AND s.device_id = %(device_id)s AND l.ts <@ %(during)s;
+
+-- forget_commands --
+DELETE FROM commands WHERE device_id = %(device_id)s AND sent_at <@ %(during)s;
 
 -- forget_slots --
 DELETE FROM bookings WHERE device_id = %(device_id)s AND tenant_id = %(tenant_id)s;

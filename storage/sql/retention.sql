@@ -224,15 +224,25 @@ USING (
 ) gone
 WHERE s.device_id = gone.device_id AND s.ts = gone.ts;
 
--- forget_strangers --
--- Rejections of devices that the registry does not know go by the platform's own row.
-DELETE FROM rejections r
+-- forget_commands --
+-- By when they were sent, as readings by their time.
+DELETE FROM commands c
 USING (
-    SELECT s.ctid, s.tableoid
-    FROM rejections s
-    WHERE s.ts < (SELECT now() - make_interval(days => least(p.days, p.longest_days))
-                  FROM retentions p WHERE num_nonnulls(p.tenant_id, p.model_id, p.device_id) = 0)
-      AND NOT EXISTS (SELECT FROM devices d WHERE d.id = s.device_id)
+    SELECT old.id
+    FROM retention_due d
+    JOIN commands old ON old.device_id = d.device_id AND old.sent_at <@ d.due
     LIMIT %(rows)s
-) old
-WHERE r.ctid = old.ctid AND r.tableoid = old.tableoid;
+) gone
+WHERE c.id = gone.id;
+
+-- strangers --
+-- Rejections of devices that the registry does not know go by the platform's own row.
+SELECT DISTINCT r.device_id, p.during
+FROM (
+    SELECT tstzmultirange(tstzrange(
+        NULL, now() - make_interval(days => least(days, longest_days)))) AS during
+    FROM retentions WHERE num_nonnulls(tenant_id, model_id, device_id) = 0
+) p
+JOIN rejections r ON r.ts < upper(p.during)
+WHERE NOT EXISTS (SELECT FROM devices d WHERE d.id = r.device_id)
+LIMIT %(limit)s;

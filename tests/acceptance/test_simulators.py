@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cli.ledger import Stored
-from simulators import FAULTS
+from simulators import FAULTS, Address, SimulatedDevice
 from simulators.account import Account, account
 from simulators.ledger import Contents, read
 from tests.acceptance.conftest import RunningPlatform
@@ -117,6 +117,26 @@ def test_devices_that_were_offline_came_back(ledger: Path) -> None:
     summary = json.loads(ledger.with_name("summary").read_text())
     assert summary["connections"] > len(summary["devices"])
     assert summary["rejections"] > 0
+
+
+def test_a_battery_is_commanded_from_the_command_line(platform: RunningPlatform) -> None:
+    device, secret = platform.add_device("pack-1")
+    address = Address("127.0.0.1", platform.ports["MQTT"])
+    with SimulatedDevice("battery-pack", device, secret, broker=address) as pack:
+        charge = ("start_charge", "--param", "current_a=2")
+        charging = platform.technopark("device", "command", device, *charge)
+        assert charging.returncode == 0, charging.stderr
+        assert f"{device} answers {{" in charging.stdout
+        too_much = ("start_charge", "--param", "current_a=900")
+        refused = platform.technopark("device", "command", device, *too_much)
+        assert refused.returncode == 1
+        assert f"{device} refuses: current_a" in refused.stderr
+        assert [command["name"] for command in pack.commands] == ["start_charge"] * 2
+    listed = json.loads(platform.technopark("device", "commands", device, "--json").stdout)
+    assert [(row["status"], row["params"]["current_a"]) for row in listed] == [
+        ("refused", 900),
+        ("done", 2),
+    ]
 
 
 def test_a_tampered_line_is_found_out(

@@ -127,7 +127,7 @@ def test_the_command_fills_the_folder_and_keeps_the_devices_that_are_in_it(
         file.write(passwords.render([("meter", passwords.hash_secret("tpd_x"))]))
     render_broker()
     users = {line.partition(":")[0] for line in (folder / "passwords").read_text().splitlines()}
-    assert users == {*INGEST_USERS, "_registry", "meter"}
+    assert users == {*INGEST_USERS, "_registry", "_replies", "meter"}
     assert "certfile" not in (folder / "mosquitto.conf").read_text()
     assert (folder / "serve.sh").exists()
 

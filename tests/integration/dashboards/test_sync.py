@@ -7,6 +7,7 @@ import json
 import psycopg
 import pytest
 
+from dashboards.catalogue import operator_dashboards, park_dashboards
 from dashboards.wanted import folder_of, name_of
 from storage.errors import StorageError
 from storage.grafana import Memory
@@ -43,10 +44,10 @@ def test_a_tenant_gets_its_organisation_with_all_that_is_in_it(place: Place) -> 
 def test_operators_parks_and_what_is_public_have_organisations_of_their_own(place: Place) -> None:
     place.sync()
     operators = place.grafana.org("Technopark operators")
-    assert list(operators["dashboards"]) == ["technopark-fleet"]
+    assert operators["dashboards"].keys() == operator_dashboards().keys()
     assert operators["sources"]["technopark"]["user"] == "technopark_operators"
     park = place.grafana.org("Cimahi (park cimahi)")
-    assert list(park["dashboards"]) == ["technopark-fleet"]
+    assert park["dashboards"].keys() == park_dashboards().keys()
     assert park["sources"]["technopark"]["user"].startswith("p_")
     assert sorted(park["users"].values()) == ["Admin", "Editor"]
     public = place.grafana.org("Technopark showcases")

@@ -193,6 +193,16 @@ SAMPLES = [
     changes(
         "POST /devices/{device_id}/rejections/replay", "device.change", "device.read", {}
     ),
+    changes(
+        "POST /devices/{device_id}/commands",
+        "device.command",
+        "device.read",
+        {"name": "stop"},
+        status=201,
+        mend="DELETE FROM commands WHERE name = 'stop'",
+    ),
+    sees("GET /devices/{device_id}/commands", "device.read"),
+    sees("GET /devices/{device_id}/commands/{command_id}", "device.read"),
     lists("GET /rejections", "device.read", "tenant_id={tenant_id}&" + RANGE),
     lists("GET /rejections/summary", "device.read", "tenant_id={tenant_id}&" + RANGE),
     lists("GET /latest", "device.read", "device_id={device_id}"),

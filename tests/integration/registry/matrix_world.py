@@ -50,6 +50,7 @@ NOWHERE: Ids = {
     "tenant_id": "not-there",
     "model_id": "not-there",
     "device_id": "not-there",
+    "command_id": "not-there",
     "user_id": 999_999,
     "email": "not-there@example.org",
     "membership_id": 999_999,
@@ -125,6 +126,10 @@ def matrix(
         connection.execute(
             "INSERT INTO series (device_id, metric, kind) SELECT id, 'power', 'number' FROM devices"
         )
+        connection.execute(
+            "INSERT INTO commands (id, device_id, name, params, expires_at) "
+            "SELECT 'of-' || id, id, 'start', '{}', now() + INTERVAL '1 hour' FROM devices"
+        )
         tokens = {**world.tokens, "admin": registry.admin_token}
         tokens["former"] = token_of_former_owner(connection)
         ids: dict[Side, Ids] = {
@@ -134,6 +139,7 @@ def matrix(
                 "tenant_id": "sunny",
                 "model_id": "sunny-model",
                 "device_id": "sunny-1",
+                "command_id": "of-sunny-1",
                 **colleague(connection, "sunny"),
                 **matrix_exchange.things(connection, "sunny", "porto"),
             },
@@ -143,6 +149,7 @@ def matrix(
                 "tenant_id": "other",
                 "model_id": "other-model",
                 "device_id": "other-1",
+                "command_id": "of-other-1",
                 **colleague(connection, "other"),
                 **matrix_exchange.things(connection, "other", "pune"),
             },

@@ -51,6 +51,12 @@ def furnish(registry: RunningRegistry, world: World, connection: psycopg.Connect
         measure(connection, device, range(1, 11))
         for number in range(1, 11):
             reject(connection, day(number), device=device)
+        connection.execute(
+            "INSERT INTO commands (device_id, name, params, sent_at, expires_at) "
+            "SELECT %s, 'stop', '{}', day, '2099-12-31' "
+            "FROM generate_series(%s, %s, INTERVAL '1 day') day",
+            [device, day(1), day(10)],
+        )
     connection.execute(
         "INSERT INTO states SELECT id, %s, '\"sunny\"' FROM series WHERE device_id = 'sunny-1'",
         [day(1)],
@@ -97,6 +103,7 @@ def test_of_other_tenants_devices_only_its_own_times_are_deleted(
     assert days_read(registry.admin, "guest-1") == [1, 2, 5, 6, 7, 8, 9, 10]
     since = {"from": day(1).isoformat()}
     assert len(list(registry.admin.items("devices/other-1/rejections", **since))) == 7
+    assert len(list(registry.admin.items("devices/other-1/commands"))) == 7
     assert registry.admin.get("devices/other-1")["tenant_id"] == "other"
 
 

@@ -252,11 +252,17 @@ def test_a_slots_data_are_kept_as_its_tenant_says_and_not_as_the_owner(
         "VALUES ('sunny-1', 'other', tstzrange(%s, %s))",
         [ago(16.5), ago(13.5)],
     )
+    connection.execute(
+        "INSERT INTO commands (device_id, name, params, sent_at, expires_at) "
+        "SELECT 'sunny-1', 'stop', '{}', ts, '2099-12-31' FROM readings"
+    )
     keep(registry.as_(world.tokens["owner"]), 5, device_id="sunny-1")
     keep(registry.as_(world.tokens["stranger"]), 15, tenant_id="other")
     run(registry)
     kept = days_left(connection, "sunny-1")
     assert [day for day in kept if day > 6] == ([14, 15] if datetime.now(UTC) < NOON else [14])
+    commands = connection.execute("SELECT sent_at FROM commands ORDER BY sent_at").fetchall()
+    assert commands == connection.execute("SELECT ts FROM readings ORDER BY ts").fetchall()
     (item,) = registry.as_(world.tokens["stranger"]).get("devices/sunny-1/retention")["items"]
     assert (item["tenant_id"], item["days"], item["level"]) == ("other", 15, "tenant")
     assert item["data_from"].startswith(ago(max(kept)).strftime("%Y-%m-%d"))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from broker.config import INGEST_USER, REGISTRY_USER
+from broker.config import INGEST_USER, REGISTRY_USER, REPLIES, REPLIES_USER
 from broker.topics import Channel, Topic
 from simulators import (
     KINDS,
@@ -263,9 +263,12 @@ def test_a_command_is_answered_and_a_desired_attribute_is_followed(
 
     def story() -> Player:
         yield from until(lambda: fleet.devices["device-0"].online)
-        with broker.client(REGISTRY_USER, USERS[REGISTRY_USER]) as platform:
-            platform.on_message = lambda _c, _u, m: replies.append((m.topic, bytes(m.payload)))
-            platform.subscribe("devices/+/commands/+/reply", qos=1)
+        with (
+            broker.client(REGISTRY_USER, USERS[REGISTRY_USER]) as platform,
+            broker.client(REPLIES_USER, USERS[REPLIES_USER]) as listener,
+        ):
+            listener.on_message = lambda _c, _u, m: replies.append((m.topic, bytes(m.payload)))
+            listener.subscribe(REPLIES, qos=1)
             name = kind.commands[0].name
             for cid, body in {"c1": {"name": "fly"}, "c2": {"name": name}}.items():
                 platform.publish(f"devices/device-0/commands/{cid}", json.dumps(body), qos=1)

@@ -6,6 +6,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
+from dashboards.catalogue import operator_dashboards
 
 
 def provisioned(folder: Path, line: str) -> dict[str, str]:
@@ -25,7 +26,7 @@ def test_the_operators_grafana_reads_by_their_role_and_has_their_dashboards(
     assert set(files) == {
         "datasources/technopark.yaml",
         "dashboards/technopark.yaml",
-        "dashboards/technopark-fleet.json",
+        *(f"dashboards/{uid}.json" for uid in operator_dashboards()),
     }
     (source,) = yaml.safe_load(files["datasources/technopark.yaml"])["datasources"]
     assert (source["user"], source["url"]) == ("technopark_grafana", "db:5432")

@@ -1,35 +1,16 @@
-import itertools
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import units
-from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cli.dashboards import render as render_command
 from dashboards import rendering
 from dashboards.defaults import GRAFANA_UNITS
 
 RENDERED = {name: json.loads(text) for name, text in rendering.render().items()}
-BOARDS = pytest.mark.parametrize("board", RENDERED.values(), ids=RENDERED)
-PROVISIONING = rendering.FOLDER.parent
-
-
-def area(panel: dict[str, Any]) -> tuple[range, range]:
-    place = panel["gridPos"]
-    return (
-        range(place["x"], place["x"] + place["w"]),
-        range(place["y"], place["y"] + place["h"]),
-    )
-
-
-def overlap(one: range, other: range) -> bool:
-    return max(one.start, other.start) < min(one.stop, other.stop)
 
 
 def test_the_files_in_the_repository_are_what_the_code_renders() -> None:
@@ -41,80 +22,6 @@ def test_the_command_writes_the_same_files_elsewhere(tmp_path: Path) -> None:
     render_command(tmp_path / "new")
     written = {path.name: path.read_text("utf-8") for path in (tmp_path / "new").iterdir()}
     assert written == rendering.render()
-
-
-def test_the_overview_keeps_its_uid() -> None:
-    # Links and bookmarks hold it: it changes never.
-    assert RENDERED["technopark-fleet.json"]["uid"] == "technopark-fleet"
-
-
-@BOARDS
-def test_grafanas_own_types_read_the_dashboard_back_unchanged(board: dict[str, Any]) -> None:
-    register_default_plugins()
-    again = json.dumps(Dashboard.from_json(board), cls=JSONEncoder)
-    assert json.loads(again) == board
-
-
-@BOARDS
-def test_every_panel_has_an_id_of_its_own(board: dict[str, Any]) -> None:
-    ids = [panel["id"] for panel in board["panels"]]
-    assert len(ids) == len(set(ids))
-    assert all(ids)
-
-
-@BOARDS
-def test_panels_stay_inside_the_grid_and_never_overlap(board: dict[str, Any]) -> None:
-    areas = [area(panel) for panel in board["panels"]]
-    assert all(columns.stop <= 24 for columns, _ in areas)
-    for one, other in itertools.combinations(areas, 2):
-        assert not (overlap(one[0], other[0]) and overlap(one[1], other[1]))
-
-
-@BOARDS
-def test_every_panel_explains_itself_and_names_its_unit(board: dict[str, Any]) -> None:
-    for panel in board["panels"]:
-        assert len(panel["description"]) > 40, panel["title"]
-        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-
-
-@BOARDS
-def test_every_query_asks_the_source_that_is_chosen_which_is_ours_at_first(
-    board: dict[str, Any],
-) -> None:
-    provisioned = yaml.safe_load((PROVISIONING / "datasources/technopark.yaml").read_text())
-    [ours] = provisioned["datasources"]
-    source, *variables = board["templating"]["list"]
-    assert (source["name"], source["query"]) == ("source", ours["type"])
-    assert source["current"]["value"] == ours["uid"]
-    asking = [v for v in variables if v["type"] == "query"]
-    asking += [target for panel in board["panels"] for target in panel["targets"]]
-    assert {json.dumps(each["datasource"]) for each in asking} == {
-        json.dumps({"type": ours["type"], "uid": "${source}"})
-    }
-
-
-@BOARDS
-def test_every_variable_that_a_query_uses_exists(board: dict[str, Any]) -> None:
-    declared = {variable["name"] for variable in board["templating"]["list"]} - {"source"}
-    used = set(re.findall(r"\$((?!_)\w+)", json.dumps(board["panels"])))
-    assert used <= declared
-    assert declared <= used, "a variable that nothing uses"
-
-
-@BOARDS
-def test_lines_over_time_are_limited_by_the_range_and_by_the_resolution(
-    board: dict[str, Any],
-) -> None:
-    queries = [
-        target["rawSql"]
-        for panel in board["panels"]
-        for target in panel["targets"]
-        if target["format"] == "time_series"
-    ]
-    assert queries
-    for query in queries:
-        assert "$__timeFilter(ts)" in query
-        assert "$__timeGroupAlias(ts, $__interval" in query
 
 
 def test_the_provider_reads_the_folder_that_holds_the_dashboards() -> None:

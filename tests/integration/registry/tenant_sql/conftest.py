@@ -57,6 +57,9 @@ INSERT INTO arrivals SELECT id, '2026-03-03', class, 9
     FROM series, unnest('{-1, 31, 56}'::int[]) class;
 INSERT INTO bookings (device_id, tenant_id, during)
     SELECT id, 'giver', '[2026-03-05, 2026-03-06)' FROM devices WHERE id <> 'given-1';
+INSERT INTO commands (device_id, name, params, expires_at, outcome, replied_at, reply)
+    SELECT id, name, jsonb_build_object('note', name), '2099-12-31', 'done', now(), to_jsonb(name)
+    FROM (SELECT id, CASE id WHEN 'sunny-1' THEN 'own' ELSE 'qqx' END FROM devices) d (id, name);
 INSERT INTO agreements (tenant_id, reader_tenant_id, device_ids, metrics, decision, message,
                         first_day, last_day, history_from)
     SELECT *, '2026-03-02', '2099-12-31', '2026-03-02' FROM (VALUES

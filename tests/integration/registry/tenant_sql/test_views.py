@@ -32,6 +32,9 @@ def test_the_views_show_the_own_and_the_shared_once_and_no_more_after_the_end(
         ("sunny-1", {}),
     ]
     assert rows("SELECT device, detail FROM rejections") == [("sunny-1", "own")]
+    assert rows("SELECT device, name, params, status, reply, reason FROM commands") == [
+        ("sunny-1", "own", {"note": "own"}, "done", "own", None)
+    ]
     assert rows("SELECT model, metric FROM metrics") == [("given-model", "ok")]
     bucketed = "SELECT time_bucket('1 day', ts), last(value, ts) FROM telemetry GROUP BY 1"
     assert len(rows(bucketed)) == 2
