@@ -119,9 +119,9 @@ def journal() -> stat.Panel:
     return (
         number(
             "Journal",
-            "How full the journal of messages that wait for the database is, of the worst worker. At "
-            "100 ingest takes nothing more, and the broker keeps the rest. Red: mend the database or "
-            "make room on its disk.",
+            "How full the journal of messages that wait for the database is, of the worst worker. "
+            "At 100 ingest takes nothing more, and the broker keeps the rest. Red: mend the "
+            "database or make room on its disk.",
             f"""SELECT 100 * max(bytes / nullif(quota, 0)) AS "Journal"
 FROM (
   SELECT max(value) FILTER (WHERE name = 'journal_bytes') AS bytes,
@@ -173,8 +173,8 @@ def connections() -> stat.Panel:
     return (
         number(
             "Database connections",
-            "Connections of all programs, of those that the server takes. Red: soon nobody is let in. "
-            "See below whose they are: end what hangs, or raise “max_connections”.",
+            "Connections of all programs, of those that the server takes. Red: soon nobody is let "
+            "in. See below whose they are: end what hangs, or raise “max_connections”.",
             """SELECT 100 * max(value) FILTER (WHERE name = 'connections')
   / nullif(max(value) FILTER (WHERE name = 'connections_max'), 0) AS "Connections"
 FROM database_overview""",
@@ -220,7 +220,7 @@ WHERE name = 'rollups_behind_seconds'""",
 def pool() -> stat.Panel:
     """Whether the API waits for the database."""
     return number(
-        "API waits for the database",
+        "Waiting requests",
         "Requests that wait for one of the registry's connections, the most of the last three "
         "minutes; 0 is good. Red: slow queries, or too few connections for so many people.",
         """SELECT max(value) AS "Waiting requests" FROM vitals_overview
@@ -253,9 +253,9 @@ def password_file() -> stat.Panel:
     return (
         number(
             "Device secrets checked",
-            "How long ago the broker's password file was last seen in step with the devices' secrets. "
-            "Red: new and revoked devices wait for it. See “technopark logs registry”: the database, "
-            "the disk, or the rights of the broker's folder.",
+            "How long ago the broker's password file was last seen in step with the devices' "
+            "secrets. Red: new and revoked devices wait for it. See “technopark logs registry”: "
+            "the database, the disk, or the rights of the broker's folder.",
             f"""SELECT extract(epoch FROM now()) - nullif(max(value), 0) AS "Checked"
 FROM {newest("source = 'registry' AND name = 'password_file_checked_timestamp_seconds'")} AS n""",
             (None, "green"),

@@ -87,9 +87,11 @@ def completeness() -> stat.Panel:
             "Values that came, of those that the models expect by their intervals, in the last 24 "
             "whole hours. Of many devices 200 are counted, always the same ones. Below 80 it is "
             "red: see which metrics are at fault below.",
-            f"""SELECT least(100, 100 * sum(stored) / nullif(sum(expected), 0)) AS "Complete"
+            f"""SELECT 100 * least(sum(stored), sum(expected)) / nullif(sum(expected), 0) AS "Complete"
 FROM completeness
-WHERE {IS_METRIC} AND device = ANY(ARRAY(
+JOIN devices USING (device)
+JOIN metrics USING (model, metric)
+WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND device = ANY(ARRAY(
   SELECT device FROM devices WHERE {OF_DEVICES} ORDER BY md5(device) LIMIT 200
 ))""",
         )
@@ -125,10 +127,13 @@ def out_of_range() -> stat.Panel:
             "Values outside of the range of the model, of all that came in the chosen time. They "
             "are stored, with a flag. Check the sensor and how it is fixed, or mend the range of "
             "the model.",
-            f"""SELECT least(100, 100.0 * (
-    SELECT count(*) FROM {FLAGGED} AS f
-  ) / nullif(sum(n), 0)) AS "Out of range"
-FROM {rolled(f"{IS_METRIC} AND {SAMPLE}", days=DAYS_OF_MANY)} AS r""",
+            f"""WITH came AS (
+  SELECT ts, n FROM {rolled(f"{IS_METRIC} AND {SAMPLE}", days=DAYS_OF_MANY)} AS r
+)
+SELECT 100.0 * least(sum(n), (
+    SELECT count(*) FROM {FLAGGED} AS f WHERE ts >= (SELECT min(ts) FROM came)
+  )) / nullif(sum(n), 0) AS "Out of range"
+FROM came""",
         )
     )
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.defaults import Query, bars, described, time_panel
-from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, LENGTH, SAMPLE, WATCHED, first
-from dashboards.rolled import DAYS_OF_MANY, rolled
+from dashboards.defaults import Query, described, time_panel
+from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, SAMPLE, WATCHED, first
+from dashboards.rolled import DAYS_OF_MANY, HOURS, rolled
 
 
 def counted(condition: str, days_from: int) -> str:
     """A table expression of the counts of whole hours, or days where a point is at least so long.
 
-    Its columns are ``ts`` (the beginning), ``device``, ``metric``, ``n``, ``first_ts``, ``last_ts``.
+    Its columns are ``ts`` (the beginning), ``device``, ``metric``, ``n``, ``first_ts`` and
+    ``last_ts``.
 
     Args:
         condition: SQL on device and metric.
@@ -34,10 +35,11 @@ def counted(condition: str, days_from: int) -> str:
 DAYS_FROM = 7_200_000
 STEP = f"CASE WHEN $__interval_ms < {DAYS_FROM} THEN INTERVAL '1 hour' ELSE INTERVAL '1 day' END"
 # Of the eight devices with the least: what came in each hour or day, and what was expected of it.
-# Before a device's first value in the chosen time nothing is expected: it may not have been there, or
-# not the reader's.
+# Before a device's first value in the chosen time nothing is expected: it may not have been there,
+# or not the reader's. Nor is it in the rest of an hour of which that was not the beginning.
 WORST = f"""WITH watched AS (
-  SELECT device, metric, stored, expected, extract(epoch FROM {STEP}) / expected_interval_seconds AS due
+  SELECT device, metric, stored, expected,
+    extract(epoch FROM {STEP}) / expected_interval_seconds AS due
   FROM completeness
   JOIN devices USING (device)
   JOIN metrics USING (model, metric)
@@ -45,11 +47,11 @@ WORST = f"""WITH watched AS (
 ), worst AS (
   SELECT device FROM watched GROUP BY device ORDER BY sum(stored) / sum(expected), device LIMIT 8
 ), came AS MATERIALIZED (
-  SELECT ts, device, metric, n
+  SELECT ts, device, metric, n, first_ts
   FROM {counted(f"{IS_METRIC} AND device = ANY(ARRAY(SELECT device FROM worst))", DAYS_FROM)} AS c
   WHERE (device, metric) IN (SELECT device, metric FROM watched)
 ), begun AS (
-  SELECT device, min(ts) AS beginning FROM came GROUP BY device
+  SELECT device, min(first_ts) - {STEP} / 20 AS beginning FROM came GROUP BY device
 ), hours AS (
   SELECT generate_series(time_bucket({STEP}, $__timeFrom()::timestamptz),
     least(now(), $__timeTo()) - {STEP}, {STEP}) AS ts
@@ -113,6 +115,13 @@ WHERE until - since > CASE
   AND until - since > make_interval(secs => 3 * coalesce(seconds, 0))
 ORDER BY until - since DESC
 LIMIT 100"""
+
+
+# As long as the buckets that `rolled` reads at least, so that both counts are of the same times.
+POINT = "INTERVAL '1 millisecond' * $__interval_ms"
+RANGE_STEP = f"""CASE WHEN $__interval_ms < {HOURS} THEN {POINT}
+    WHEN $__interval_ms < {DAYS_OF_MANY} THEN greatest(INTERVAL '1 hour', {POINT})
+    ELSE greatest(INTERVAL '1 day', {POINT}) END"""
 
 
 def percent(panel: timeseries.Panel) -> timeseries.Panel:
@@ -185,19 +194,19 @@ def out_of_range() -> timeseries.Panel:
             "metrics with any. Of many devices a sample: 200, of more than a week 50, of more than "
             "a month 15. One metric of many devices: look at the model. One device: at its sensor.",
             f"""WITH came AS (
-  SELECT $__timeGroup(ts, $__interval) AS bucket, metric, sum(n) AS n
+  SELECT time_bucket({RANGE_STEP}, ts) AS ts, metric, sum(n) AS n
   FROM {rolled(f"{IS_METRIC} AND {SAMPLE}", days=DAYS_OF_MANY)} AS r
   GROUP BY 1, 2
 ), flagged AS (
-  SELECT $__timeGroupAlias(ts, $__interval), metric, count(*) AS n
+  SELECT time_bucket({RANGE_STEP}, ts) AS ts, metric, count(*) AS outside
   FROM {FLAGGED} AS f
-  WHERE $__timeFilter(ts)
   GROUP BY 1, 2
 )
-SELECT came.bucket AS time, came.metric, least(100, 100.0 * coalesce(f.n, 0) / came.n) AS "Out of range"
+SELECT $__timeGroupAlias(ts, $__interval), metric,
+  100.0 * least(n, coalesce(outside, 0)) / n AS "Out of range"
 FROM came
-LEFT JOIN flagged f ON f.time = came.bucket AND f.metric = came.metric
-WHERE came.metric IN (SELECT flagged.metric FROM flagged)
+LEFT JOIN flagged USING (ts, metric)
+WHERE metric IN (SELECT metric FROM flagged)
 ORDER BY 1""",
         )
         .unit("percent")

@@ -1,7 +1,7 @@
 """SQL on the vitals of the platform's parts: the newest ones, and samples over any length of time.
 
-What is told is in docs/operations.md. A part tells it every 15 s, of which a month has 172,800: a
-chart looks only at the end of each of its points, so that it costs the same for an hour and a month.
+What is told is in docs/operations.md. A part tells it every 15 s, of which a month has 172,800. So
+a chart looks only at the end of each of its points, and costs much the same for a day and a month.
 """
 
 from __future__ import annotations
