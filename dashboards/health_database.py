@@ -18,7 +18,12 @@ def panels() -> list[timeseries.Panel]:
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
     """Parts of a whole, one upon the other."""
-    return panel.fill_opacity(60).stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+    # Many names are looked for at each point.
+    return (
+        panel.max_data_points(150)
+        .fill_opacity(60)
+        .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+    )
 
 
 def sizes() -> timeseries.Panel:
