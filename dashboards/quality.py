@@ -87,7 +87,8 @@ def completeness() -> stat.Panel:
             "Values that came, of those that the models expect by their intervals, in the last 24 "
             "whole hours. Of many devices 200 are counted, always the same ones. Below 80 it is "
             "red: see which metrics are at fault below.",
-            f"""SELECT 100 * least(sum(stored), sum(expected)) / nullif(sum(expected), 0) AS "Complete"
+            f"""SELECT 100 * least(sum(stored), sum(expected)) / nullif(sum(expected), 0)
+  AS "Complete"
 FROM completeness
 JOIN devices USING (device)
 JOIN metrics USING (model, metric)
