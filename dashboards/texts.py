@@ -24,11 +24,12 @@ Say = Callable[[str], str]
 PLACEHOLDER = re.compile(
     r"\{\{[^}]*\}\}|\$\{[^}]*\}|\$\w+|\[\[\w+(?::\w+)?\]\]|\{\w*\}|%(?:\d+\$)?s"
 )
-# Under these keys people read what is said.
+# Under these keys people read what is said. Not under "label": in a panel it is one of Grafana's
+# choices, such as "auto".
 READ = frozenset(
     {
-        "title", "description", "label", "tooltip", "displayName", "noValue", "axisLabel",
-        "content", "alias", "text",
+        "title", "description", "tooltip", "displayName", "noValue", "axisLabel", "content",
+        "alias", "text",
     }
 )  # fmt: skip
 # Overrides of these properties say their own key.

@@ -18,6 +18,7 @@ from dashboards.annotations import (
 )
 from dashboards.board import Annotation
 from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.language import translated_boards
 from dashboards.macros import View, expand
 from storage.grafana import Memory
 from tests.conftest import cloned
@@ -273,9 +274,11 @@ def queries(board: Mapping[str, Any]) -> Iterator[str]:
     yield from (v["query"] for v in board["templating"]["list"] if v["type"] == "query")
 
 
+# Those of the park in Indonesian, so that PostgreSQL reads every translated name too.
+SPOKEN = {"mine": tenant_dashboards(), "porto": translated_boards(park_dashboards(), "id")}
 BOARDS = [
     pytest.param(who, board, id=f"{who}-{uid}")
-    for who, boards in {"mine": tenant_dashboards(), "porto": park_dashboards()}.items()
+    for who, boards in SPOKEN.items()
     for uid, board in boards.items()
 ]
 

@@ -163,6 +163,54 @@ def test_names_that_a_panel_gives_itself_are_said_everywhere_too() -> None:
     assert made["options"]["sortBy"] == [{"displayName": "«Power of all»"}]
 
 
+def test_a_band_reaches_down_to_the_line_that_bears_its_name_and_a_cloud_has_its_columns() -> None:
+    name = {"id": "displayName", "value": "Lowest"}
+    band = {"id": "custom.fillBelowTo", "value": "Lowest"}
+    lines = [("/^min/", [name]), ("/^max/", [band])]
+    made = panel(
+        targets=target('SELECT speed AS "Speed", torque AS "Torque", heat AS "Heat" FROM x'),
+        fieldConfig={
+            "defaults": {"custom": {"label": "auto"}},
+            "overrides": [
+                {"matcher": {"id": "byRegexp", "options": pattern}, "properties": properties}
+                for pattern, properties in lines
+            ],
+        },
+        options={
+            "dims": {"x": "Speed"},
+            "series": [
+                {"x": "Speed", "y": "Torque", "pointColor": {"field": "Heat"}, "label": "auto"}
+            ],
+        },
+    )
+    lowest, highest = (each["properties"][0] for each in made["fieldConfig"]["overrides"])
+    assert (lowest["value"], highest["value"]) == ("«Lowest»", "«Lowest»")
+    assert made["options"]["dims"] == {"x": "«Speed»"}
+    # What Grafana itself knows is no text, though it stands under a key that sounds like one.
+    assert made["options"]["series"] == [
+        {"x": "«Speed»", "y": "«Torque»", "pointColor": {"field": "«Heat»"}, "label": "auto"}
+    ]
+    assert made["fieldConfig"]["defaults"] == {"custom": {"label": "auto"}}
+
+
+def test_a_map_finds_its_positions_and_its_layers_have_names() -> None:
+    style = {"color": {"field": "Speed"}, "text": {"mode": "field", "field": "Device"}}
+    place = {"mode": "coords", "latitude": "Latitude", "longitude": "Longitude"}
+    made = panel(
+        targets=target(
+            'SELECT device AS "Device", lat AS "Latitude", lon AS "Longitude", v AS "Speed" FROM x'
+        ),
+        options={"layers": [{"name": "Track", "config": {"style": style}, "location": place}]},
+    )
+    [layer] = made["options"]["layers"]
+    assert layer["name"] == "«Track»"
+    assert layer["location"] == {**place, "latitude": "«Latitude»", "longitude": "«Longitude»"}
+    assert layer["config"]["style"] == {
+        "color": {"field": "«Speed»"},
+        "text": {"mode": "field", "field": "«Device»"},
+    }
+
+
 def test_values_that_a_query_says_itself_keep_their_mapping_and_others_get_another_text() -> None:
     mapping = {
         "type": "value",
@@ -171,9 +219,18 @@ def test_values_that_a_query_says_itself_keep_their_mapping_and_others_get_anoth
     special = {"type": "special", "options": {"match": "null", "result": {"text": "never"}}}
     made = panel(
         targets=target("SELECT CASE WHEN online THEN 'online' ELSE 'Silent' END AS state FROM x"),
-        fieldConfig={"defaults": {"mappings": [mapping, special]}},
+        fieldConfig={
+            "defaults": {"mappings": [mapping, special]},
+            "overrides": [
+                {
+                    "matcher": {"id": "byName", "options": "state"},
+                    "properties": [{"id": "mappings", "value": [mapping, special]}],
+                }
+            ],
+        },
     )
     first, second = made["fieldConfig"]["defaults"]["mappings"]
+    assert made["fieldConfig"]["overrides"][0]["properties"][0]["value"] == [first, second]
     assert first["options"] == {
         "«Silent»": {"text": "«Silent»", "color": "red"},
         "online": {"text": "«Online»"},

@@ -1,6 +1,8 @@
 """Everything that people read in Grafana is there in each language, and means the same."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ BOARD = pytest.mark.parametrize("uid", BOARDS)
 MEND = "run `python -m dashboards.translations` and translate in dashboards/locale"
 # PostgreSQL cuts what is longer.
 LONGEST_NAME = 63
+COLUMN = re.compile(r'\bAS "([^"]+)"')
+LINKED = re.compile(r'__data\.fields(?:\.(\w+)|\["([^"]+)"\])')
 
 
 @EACH
@@ -62,6 +66,55 @@ def test_a_query_is_the_same_but_for_quoted_words(spoken: Language, uid: str) ->
         return [TOKEN.sub("", part["rawSql"]) for part in parts(board) if "rawSql" in part]
 
     assert queries(translated(BOARDS[uid], spoken)) == queries(BOARDS[uid])
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Everything that a panel says beside its queries, keys too, in order."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            yield from () if key == "rawSql" else strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def columns(panel: Any) -> list[str]:
+    """The columns that the queries of a panel name, and the names that it gives to lines."""
+    queries = [part["rawSql"] for part in parts(panel) if "rawSql" in part]
+    lines = [part["value"] for part in parts(panel) if part.get("id") == "displayName"]
+    return [*(name for query in queries for name in COLUMN.findall(query)), *lines]
+
+
+def matched(panel: Any, names: list[str]) -> list[list[int]]:
+    """Which columns, by their places, each override by a regular expression means."""
+    patterns = [part["options"] for part in parts(panel) if part.get("id") == "byRegexp"]
+    return [
+        [place for place, name in enumerate(names) if re.search(pattern.strip("/"), name)]
+        for pattern in patterns
+    ]
+
+
+def linked(text: str) -> list[str]:
+    """The columns that a link mentions."""
+    return [dotted or quoted for dotted, quoted in LINKED.findall(text)]
+
+
+@EACH
+@BOARD
+def test_what_means_a_column_in_english_means_the_same_one_in_another_language(
+    spoken: Language, uid: str
+) -> None:
+    english = [part for part in parts(BOARDS[uid]) if "targets" in part]
+    other = [part for part in parts(translated(BOARDS[uid], spoken)) if "targets" in part]
+    for before, after in zip(english, other, strict=True):
+        names = dict(zip(columns(before), columns(after), strict=True))
+        for meant, said in zip(strings(before), strings(after), strict=True):
+            assert meant not in names or said == names[meant], before["title"]
+            assert linked(said) == [names.get(name, name) for name in linked(meant)]
+        assert matched(before, columns(before)) == matched(after, columns(after)), before["title"]
 
 
 @BOARD
