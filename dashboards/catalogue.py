@@ -13,7 +13,9 @@ from dashboards.compare import compare_devices
 from dashboards.device import device_board
 from dashboards.fields import FIELDS
 from dashboards.fleet import fleet_overview
+from dashboards.health import platform_health
 from dashboards.home import tenant_home
+from dashboards.quality import data_quality
 from dashboards.wall import wall
 
 Json = dict[str, Any]
@@ -25,6 +27,8 @@ FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
     compare_devices,
     wall,
     *FIELDS,
+    data_quality,
+    platform_health,
 )
 # Their queries know the views that parks have too: docs/dashboards.md.
 FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
@@ -33,6 +37,7 @@ FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
     compare_devices,
     wall,
     *FIELDS,
+    data_quality,
 )
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
 FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
@@ -40,6 +45,7 @@ FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
     device_board,
     compare_devices,
     *FIELDS,
+    data_quality,
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from dashboards.catalogue import park_dashboards, tenant_dashboards
+from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
 from stack import runtime
 from storage.migrate import migrate
 from tests.conftest import ROOT
@@ -50,18 +50,21 @@ def scratch_world() -> Iterator[World]:
 
 
 def main(only: list[str]) -> None:
-    """Draw the dashboards of those uids, or all: as a tenant or, if they have it not, its park."""
+    """Draw the dashboards of those uids, or all: as a tenant, else its park, else operators."""
     FOLDER.mkdir(exist_ok=True)
-    of_tenants, of_parks = tenant_dashboards(), park_dashboards()
+    audiences = {
+        "tenant:sunny": tenant_dashboards(),
+        "park:cimahi": park_dashboards(),
+        "operators": operator_dashboards(),
+    }
+    drawn: set[str] = set()
     with scratch_world() as world:
-        for key, boards in (
-            ("tenant:sunny", of_tenants),
-            ("park:cimahi", {uid: b for uid, b in of_parks.items() if uid not in of_tenants}),
-        ):
+        for key, boards in audiences.items():
             with world.session(key) as session:
                 for uid, board in boards.items():
-                    if not only or uid in only:
+                    if uid not in drawn and (not only or uid in only):
                         (FOLDER / f"{uid}.png").write_bytes(picture(session, board, world.end))
+                    drawn.add(uid)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ CASES = {
 MAY_BE_EMPTY: dict[tuple[str, str], str] = {
     ("technopark-emotorcycle", "Consumption"): "in an hour without a ride there is none",
     ("technopark-emotorcycle", "Consumption by day"): "as above",
+    ("technopark-quality", "Longest silences"): "its devices send all the time",
+    ("technopark-quality", "Completeness of the eight least complete devices"): (
+        "in an hour there is seldom a whole hour of the clock"
+    ),
+    ("technopark-quality", "Completeness of their metrics"): "as above",
 }
 # No text of Sunny's is among those of others.
 OF_SUNNY = ("Sunny", "sunny", "pv-inverter-1", "battery-pack-1", "motor-bench-1", "e-motorcycle-1")

@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from storage.grafana import Memory
 from tests import editions
 from tests.conftest import cloned
-from tests.integration.dashboards import simulated
+from tests.integration.dashboards import simulated, world_vitals
 
 Session = psycopg.Connection[Any]
 
@@ -183,5 +183,6 @@ def made(world: World, slower: int) -> World:
     for statement in (OTHERS + EVENTS).split(";\n"):
         if statement.strip():
             world.connection.execute(statement.encode(), parameters)
+    world_vitals.tell(world.connection, world.end)
     editions.refresh(world.url)
     return world

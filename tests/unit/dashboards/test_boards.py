@@ -29,8 +29,10 @@ UIDS = {
     "technopark-device",
     "technopark-emotorcycle",
     "technopark-fleet",
+    "technopark-health",
     "technopark-home",
     "technopark-motor",
+    "technopark-quality",
     "technopark-solar",
     "technopark-wall",
 }
