@@ -7,6 +7,7 @@ annotated type, such as ``ManagedDevice``, made by ``permitted``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -289,8 +290,8 @@ VisibleDevice = Annotated[Row, Depends(visible_device)]
 
 
 async def shown_device(
+    request: Request,
     device_id: str,
-    connection: Database,
     credentials: Annotated[Credentials, Depends(token_scheme)],
 ) -> Row:
     """As ``visible_device``, where nothing else is asked: for what machines read most.
@@ -300,11 +301,12 @@ async def shown_device(
     what there is not, are for ``visible_device``.
     """
     shown = given(credentials)
-    who, device = await people.person_and_device(connection, shown.key, device_id)
-    person = admitted(shown, who)
-    if device and person.scope.covers(device):
-        return device
-    return await visible_device(device_id, connection, person)
+    async with asynccontextmanager(transaction)(request) as connection:
+        who, device = await people.person_and_device(connection, shown.key, device_id)
+        person = admitted(shown, who)
+        if device and person.scope.covers(device):
+            return device
+        return await visible_device(device_id, connection, person)
 
 
 ShownDevice = Annotated[Row, Depends(shown_device)]
