@@ -82,6 +82,7 @@ class Journal:
             ) from None
         self._positions = os.open(self.folder / "stored", os.O_RDWR | os.O_CREAT, 0o600)
         self._changed = threading.Condition()
+        self._woken = False
         # Segments that were there before are only read: their end may be torn.
         self._sizes = {int(path.stem): path.stat().st_size for path in self._paths()}
         self._released = self._load_position()
@@ -144,11 +145,13 @@ class Journal:
     def wait(self, seconds: float) -> bool:
         """Wait for something to read; whether there is."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.has_unread, seconds)
+            self._changed.wait_for(lambda: self.has_unread or self._woken, seconds)
+            return self.has_unread
 
     def wake(self) -> None:
-        """End every ``wait``."""
+        """End every ``wait``, at once and from now on."""
         with self._changed:
+            self._woken = True
             self._changed.notify_all()
 
     def read(self) -> list[Message]:

@@ -7,6 +7,7 @@ annotated type, such as ``ManagedDevice``, made by ``permitted``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from registry.http.fields import Number
 from registry.http.origin import ORIGIN
 from registry.http.problems import ForbiddenError, NotFoundError, UnauthorizedError
-from registry.identity.cookies import CookieSession
+from registry.identity.cookies import session_key, session_scheme
 from registry.identity.scopes import TokenScope, needed_scope, require_scope
 from registry.rights import Action, reach, refusal
 from storage import audit, devices, models, parks, people, tenants
@@ -33,15 +34,15 @@ async def pool(request: Request) -> Pool:
     return opened
 
 
-async def transaction(
-    request: Request, opened: Annotated[Pool, Depends(pool)]
-) -> AsyncIterator[Connection]:
+async def transaction(request: Request) -> AsyncIterator[Connection]:
     """The transaction of the request: committed before the answer leaves, or not at all.
 
     What only reads needs none: each statement sees what is committed, with or without, and two
     journeys to the database are saved.
     """
-    async with opened.connection() as connection:
+    # Not as dependencies: FastAPI takes each dependency anew wherever it is named, at a hundredth
+    # of a short request each. That holds for those below too.
+    async with request.app.state.pool.connection() as connection:
         await connection.set_autocommit(request.method == "GET")
         yield connection
 
@@ -73,10 +74,10 @@ Credentials = Shown | None
 async def token_scheme(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)],
-    session: CookieSession,
+    _: Annotated[str | None, Depends(session_scheme)],
 ) -> Credentials:
     """The token of a program, else the session of the console."""
-    key = bearer.credentials if bearer else session
+    key = bearer.credentials if bearer else session_key(request)
     return None if key is None else Shown(key, needed_scope(request))
 
 
@@ -147,12 +148,22 @@ async def signed_in(
 
 async def recognised(connection: Connection, credentials: Credentials) -> Person:
     """The person whom a request shows, with the roles of this moment."""
+    shown = given(credentials)
+    return admitted(shown, await people.person(connection, shown.key))
+
+
+def given(credentials: Credentials) -> Shown:
+    """What the request shows, if it shows anything."""
     if credentials is None:
         raise UnauthorizedError("send your token: `Authorization: Bearer tpa_…`")
-    row = await people.person(connection, credentials.key)
+    return credentials
+
+
+def admitted(shown: Shown, row: Row | None) -> Person:
+    """The person of a key, if the key is valid and enough for the request."""
     if row is None:
         raise UnauthorizedError("this token is not valid: it is unknown, expired or revoked")
-    require_scope(credentials.needed, row["scopes"])
+    require_scope(shown.needed, row["scopes"])
     return Person(
         row["id"],
         row["email"],
@@ -276,6 +287,29 @@ async def visible_device(device_id: str, connection: Database, person: SignedIn)
 
 
 VisibleDevice = Annotated[Row, Depends(visible_device)]
+
+
+async def shown_device(
+    request: Request,
+    device_id: str,
+    credentials: Annotated[Credentials, Depends(token_scheme)],
+) -> Row:
+    """As ``visible_device``, where nothing else is asked: for what machines read most.
+
+    The person and the device are read in one journey to the database, before it is known whether
+    the person may see it. Only what a role shows is decided here; bookings and agreements, and
+    what there is not, are for ``visible_device``.
+    """
+    shown = given(credentials)
+    async with asynccontextmanager(transaction)(request) as connection:
+        who, device = await people.person_and_device(connection, shown.key, device_id)
+        person = admitted(shown, who)
+        if device and person.scope.covers(device):
+            return device
+        return await visible_device(device_id, connection, person)
+
+
+ShownDevice = Annotated[Row, Depends(shown_device)]
 
 
 async def readable_device(device_id: str, connection: Database, person: SignedIn) -> Row:

@@ -17,8 +17,8 @@ from registry.access import (
     Database,
     ManagedDevice,
     Person,
+    ShownDevice,
     SignedIn,
-    VisibleDevice,
     readable_device,
 )
 from registry.http.etags import unless_changed
@@ -228,7 +228,7 @@ async def list_devices(
 
 
 @router.get("/{device_id}", response_model=Device)
-async def show_device(device: VisibleDevice) -> Row:
+async def show_device(device: ShownDevice) -> Row:
     """Show a device."""
     return device
 

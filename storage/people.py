@@ -34,11 +34,33 @@ async def person(connection: Connection, key: str) -> Row | None:
         expired or revoked.
     """
     row = await first(connection, QUERIES["person"], {"sha256": hash_token(key)})
-    if row and row["unmarked"]:
-        await connection.execute(
-            QUERIES["mark_token_used" if row["token_id"] else "mark_session_used"], row
-        )
+    if row is not None:
+        await mark_used(connection, row)
     return row
+
+
+async def person_and_device(
+    connection: Connection, key: str, device_id: str
+) -> tuple[Row | None, Row | None]:
+    """The row of ``person``, and a device for which nobody has asked yet whether he may see it.
+
+    Returns:
+        The device is as ``storage.devices.device`` gives it to its own people; None: there is none.
+    """
+    parameters = {"sha256": hash_token(key), "id": device_id}
+    row = await first(connection, QUERIES["person_and_device"], parameters)
+    if row is None:
+        return None, None
+    person: Row = row.pop("person")
+    await mark_used(connection, person)
+    return person, row if row["id"] is not None else None
+
+
+async def mark_used(connection: Connection, person: Row) -> None:
+    """Note that a key is in use, once a minute."""
+    if person["unmarked"]:
+        kind = "mark_token_used" if person["token_id"] else "mark_session_used"
+        await connection.execute(QUERIES[kind], person)
 
 
 async def create_user(connection: Connection, user: Row) -> Row:

@@ -42,8 +42,13 @@ def cookie_name(settings: Settings) -> str:
 
 
 async def cookie_session(
-    request: Request, settings: AppSettings, _: Annotated[str | None, Depends(session_scheme)]
+    request: Request, _: Annotated[str | None, Depends(session_scheme)]
 ) -> str | None:
+    """The dependency that gives what ``session_key`` does; the scheme is for OpenAPI."""
+    return session_key(request)
+
+
+def session_key(request: Request) -> str | None:
     """The key of the session that the request belongs to.
 
     Raises:
@@ -52,6 +57,7 @@ async def cookie_session(
     # A token wins; no browser sends one by itself.
     if "Authorization" in request.headers:
         return None
+    settings: Settings = request.app.state.settings
     key = request.cookies.get(cookie_name(settings))
     if key and request.method not in SAFE_METHODS and not is_our_own(request, settings):
         raise ForbiddenError("with a session, only the platform's own pages may change something")

@@ -23,14 +23,15 @@ WHERE d.id = %(id)s;
 
 -- devices --
 -- A page as one viewer sees it. Planned for the values that are given: of the view only the viewer's
--- own branches remain, each an index in the order of ids that ends at the limit.
-WITH guest AS MATERIALIZED (
-    SELECT * FROM device_guests WHERE kind = %(kind)s AND viewer = %(viewer)s
-), page AS (
+-- own branches remain, each an index in the order of ids that ends at the limit. The guests are
+-- worked out once. They are read from the table, as only branches of tables can be looked up for
+-- each device that a search finds; else it would join them with all that the viewer sees.
+WITH page AS (
     SELECT DISTINCT d.id
     FROM (SELECT kind, viewer, device_id FROM device_members
           UNION ALL
-          SELECT kind, viewer, device_id FROM guest) v
+          SELECT %(kind)s, %(viewer)s, id FROM devices
+          WHERE id = ANY((SELECT guests_of(%(kind)s, %(viewer)s))::text[])) v
     JOIN devices d ON d.id = v.device_id
     LEFT JOIN device_search s ON s.device_id = d.id
     WHERE v.kind = %(kind)s AND v.viewer = %(viewer)s

@@ -1,25 +1,16 @@
 -- People: users, their roles and their tokens.
 
 -- person --
--- Who a token or a session stands for, with the roles that count today. A role's last day ends at
--- midnight in its park (the tenant's home park for a role in a tenant), in UTC without a park.
-SELECT u.id, u.email, u.name, k.token_id, k.session_id, k.scopes,
-       k.last_used_at IS NULL OR k.last_used_at < now() - INTERVAL '1 minute' AS unmarked,
-       coalesce(m.memberships, '[]') AS memberships,
-       EXISTS (SELECT FROM agreements WHERE reader = 'user:' || u.id) AS has_passes
-FROM valid_keys k
-JOIN users u ON u.id = k.user_id
-LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_object(
-        'role', m.role, 'park_id', m.park_id, 'tenant_id', m.tenant_id, 'until', m.until
-    ) ORDER BY m.id) AS memberships
-    FROM memberships m
-    LEFT JOIN tenants t ON t.id = m.tenant_id
-    LEFT JOIN parks p ON p.id = coalesce(m.park_id, t.park_id)
-    WHERE m.user_id = u.id
-      AND (m.until IS NULL OR m.until >= (now() AT TIME ZONE coalesce(p.time_zone, 'UTC'))::date)
-) m ON true
-WHERE k.sha256 = %(sha256)s;
+SELECT * FROM key_holders WHERE sha256 = %(sha256)s;
+
+-- person_and_device --
+-- Both in one journey. Whether the person may see the device is asked of the answer.
+SELECT to_jsonb(p) - 'sha256' AS person, d.*, a.last_seen, a.online,
+       array_remove(ARRAY[d.lab_park_id, d.home_park_id], NULL) AS parks, false AS shared
+FROM key_holders p
+LEFT JOIN devices d ON d.id = %(id)s
+LEFT JOIN device_activity a ON a.device_id = d.id
+WHERE p.sha256 = %(sha256)s;
 
 -- mark_token_used --
 -- Requests at the same moment do not wait for each other.

@@ -22,6 +22,9 @@ class Installation:
 
     def __init__(self, path: Path, runtime_tree: Path) -> None:
         self.path = path
+        # As lists of mounts name it: from the root of its file system on.
+        mount = next(each for each in path.parents if each.is_mount())
+        self.mark = f"/{path.relative_to(mount)}"
         path.chmod(0o711)
         (path / "runtime").symlink_to(runtime_tree)
         ports = {name for name in Settings.model_fields if name.endswith("_port")}
@@ -85,7 +88,7 @@ class Installation:
             words.append(Path(f"/proc/{process.pid}/mountinfo").read_text())
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             return False
-        return any(str(self.path) in word for word in words)
+        return any(self.mark in word for word in words)
 
     def end(self) -> None:
         """End what a failed test left, by id."""

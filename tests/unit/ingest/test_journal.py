@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,14 @@ def test_an_empty_wait_ends_when_something_comes_or_the_time_is_over(tmp_path: P
         assert not opened.wait(0.01)
         opened.append([message(1)])
         assert opened.wait(10)
+
+
+def test_whoever_waits_is_woken_though_nothing_came(tmp_path: Path) -> None:
+    with Journal(tmp_path, MIB) as opened, ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(opened.wait, 30)
+        opened.wake()
+        assert waiting.result(timeout=20) is False
+        assert executor.submit(opened.wait, 30).result(timeout=20) is False
 
 
 def append_until_killed(folder: Path, told: Callable[[int], None]) -> None:
