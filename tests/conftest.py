@@ -34,7 +34,7 @@ settings.load_profile("technopark")
 
 ROOT = Path(__file__).parent.parent
 # A disk in memory, where the system has one, and what a whole run may take of it.
-MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - pytest makes a folder of its own there
+MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
 
 
 def pytest_configure() -> None:

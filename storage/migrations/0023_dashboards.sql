@@ -78,6 +78,30 @@ JOIN models m ON m.id = d.model_id
 JOIN model_metrics k ON k.model_id = m.id AND (a.metrics IS NULL OR k.metric = ANY(a.metrics))
 WHERE a.reader IS NOT NULL;
 
+-- Only numbers and booleans are readings: a text that should come regularly counted as missing.
+CREATE OR REPLACE VIEW tenant_sql.completeness AS
+SELECT s.reader, s.device, s.metric, e.expected, n.stored,
+       least(100, 100 * n.stored / e.expected) AS percent
+FROM tenant_series s
+JOIN devices d ON d.id = s.device
+JOIN model_metrics m ON m.model_id = d.model_id AND m.metric = s.metric
+CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) AS ends_at) day
+CROSS JOIN LATERAL (
+    SELECT count(*) * 3600 / m.expected_interval_seconds AS expected
+    FROM generate_series(day.ends_at - INTERVAL '24 hours', day.ends_at - INTERVAL '1 hour',
+                         INTERVAL '1 hour') hour
+    WHERE tstzrange(hour, hour + INTERVAL '1 hour') <@ s.during
+) e
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(r.n), 0)::double precision AS stored
+    FROM readings_1h r
+    WHERE r.series_id = s.series_id
+      AND tstzrange(r.bucket, r.bucket + INTERVAL '1 hour') <@ s.during
+      AND r.bucket >= date_trunc('hour', now()) - INTERVAL '24 hours'
+      AND r.bucket < date_trunc('hour', now())
+) n
+WHERE m.expected_interval_seconds IS NOT NULL AND m.kind IN ('number', 'boolean') AND e.expected > 0;
+
 -- What parks and operators have: the same, without what is a tenant's alone (payloads, attributes).
 -- Each is asked by a reader: the park, or 'operators'.
 CREATE VIEW park_devices AS
@@ -156,7 +180,7 @@ CROSS JOIN LATERAL (
       AND r.bucket < date_trunc('hour', now())
       AND tstzrange(r.bucket, r.bucket + INTERVAL '1 hour') <@ s.during
 ) n
-WHERE m.expected_interval_seconds IS NOT NULL
+WHERE m.expected_interval_seconds IS NOT NULL AND m.kind IN ('number', 'boolean')
   AND tstzrange(date_trunc('hour', now()) - INTERVAL '24 hours', date_trunc('hour', now())) <@ s.during;
 
 CREATE VIEW AUDIENCE_sql.stages AS

@@ -20,6 +20,8 @@ INSERT INTO tenants (id, name, kind) VALUES
 INSERT INTO models (id, name) VALUES ('meter', 'Meter');
 INSERT INTO model_metrics (model_id, metric, expected_interval_seconds)
     VALUES ('meter', 'power', 3600);
+INSERT INTO model_metrics (model_id, metric, kind, expected_interval_seconds)
+    VALUES ('meter', 'note', 'text', 3600);
 INSERT INTO devices (id, tenant_id, name, model_id, created_at)
     SELECT id, tenant, id, 'meter', now() - INTERVAL '9 days' FROM (VALUES
         ('bad', 'acme'), ('good', 'acme'), ('booked', 'acme'), ('foreign', 'other')
@@ -33,11 +35,12 @@ INSERT INTO device_activity (device_id, last_seen, online)
                        ELSE '3 hours' END, true
     FROM devices;
 INSERT INTO series (device_id, metric, kind, unit) SELECT id, 'power', 'number', 'kW' FROM devices;
+INSERT INTO series (device_id, metric, kind) SELECT id, 'note', 'text' FROM devices;
 INSERT INTO readings SELECT s.id, now() - hours * INTERVAL '1 hour', 1
     FROM series s, generate_series(0, 26) hours
-    WHERE s.device_id IN ('good', 'booked') OR hours IN (5, 6);
+    WHERE s.kind = 'number' AND (s.device_id IN ('good', 'booked') OR hours IN (5, 6));
 INSERT INTO flags SELECT id, now() - INTERVAL '1 minute', 'above-range' FROM series
-    WHERE device_id NOT IN ('good', 'booked');
+    WHERE kind = 'number' AND device_id NOT IN ('good', 'booked');
 INSERT INTO rejections (ts, device_id, topic, reason, detail, payload, size)
     SELECT now() - n * INTERVAL '1 second', id, 't', 'quota', 'why', '', 0
     FROM devices, generate_series(1, 9) n WHERE id NOT IN ('good', 'booked');

@@ -236,9 +236,9 @@ def test_a_pack_gives_back_what_its_power_and_charge_tell(
     assert found["In"] == pytest.approx(taken, rel=0.01)
     assert found["Out"] == pytest.approx(given, rel=0.01)
     assert found["Round trip"] == pytest.approx(100 * trip, abs=1)
-    # By intervals of an hour it stays about the same.
+    # By intervals of an hour it stays about the same; how near depends on where the hours begin.
     [hourly] = ask(sunny, simulated, ("battery", "Energy", "A"), ["battery-pack-1"], minutes=60)
-    assert hourly["Round trip"] == pytest.approx(100 * trip, abs=3)
+    assert hourly["Round trip"] == pytest.approx(100 * trip, abs=6)
 
 
 def test_the_spectrum_is_the_one_of_numpy_and_marks_the_bearing(

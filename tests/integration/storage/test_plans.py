@@ -12,7 +12,9 @@ from storage import devices, people, tenants
 from storage.rows import Row, Scope
 from storage.search import search
 
-BIG = {"devices", "tenants", "memberships", "device_search", "device_activity", "users", "agreements"}
+BIG = {
+    "devices", "tenants", "memberships", "device_search", "device_activity", "users", "agreements",
+}  # fmt: skip
 VIEWERS = {
     "admin": Scope(everything=True),
     "manager": Scope(parks=("park-1",)),
