@@ -6,7 +6,13 @@ from grafana_foundation_sdk.builders import common, dashboard, stat, statetimeli
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import device_history
-from dashboards.annotations import bookings, connection_losses, rejection_bursts, stage_changes
+from dashboards.annotations import (
+    bookings,
+    commands,
+    connection_losses,
+    rejection_bursts,
+    stage_changes,
+)
 from dashboards.board import board, fill
 from dashboards.defaults import (
     Query,
@@ -28,6 +34,13 @@ RANGE_WORDS = {
     "above": ("Above range", "red"),
     "unknown": ("No range", "text"),
 }
+STATUSES = {
+    "sent": ("Sent", "blue"),
+    "done": ("Done", "green"),
+    "refused": ("Refused", "orange"),
+    "undelivered": ("Not delivered", "red"),
+    "expired": ("No answer", "red"),
+}
 FLAGS = {
     "below-range": ("Below range", "red"),
     "above-range": ("Above range", "red"),
@@ -46,6 +59,7 @@ def device_board() -> dashboard.Dashboard:
             bookings(),
             rejection_bursts(),
             connection_losses(),
+            commands(),
         ],
     )
     return fill(
@@ -58,6 +72,8 @@ def device_board() -> dashboard.Dashboard:
             "What went wrong",
             connection(),
             out_of_range(), rejections(),
+            "Commands",
+            commands_sent(),
         ],
     )  # fmt: skip
 
@@ -290,3 +306,21 @@ WHERE $__timeFilter(ts) AND device = '$device'
 ORDER BY ts DESC
 LIMIT 100""",
     )
+
+
+def commands_sent() -> table.Panel:
+    """What it was told to do, and what it answered."""
+    panel = table_panel(
+        "Commands sent",
+        "What the device was told to do in the chosen time, the latest 100; how long its answer "
+        "took, and why it refused. No answer: none came while the command was valid. Only the "
+        "owner, its park and operators see them.",
+        """SELECT ts AS "Time", name AS "Command", status AS "Status",
+  extract(epoch FROM replied_at - ts) AS "Answered after", reason AS "Why"
+FROM commands
+WHERE $__timeFilter(ts) AND device = '$device'
+ORDER BY ts DESC
+LIMIT 100""",
+    ).span(24)
+    panel.override_by_name("Answered after", [models.DynamicConfigValue("unit", "s")])
+    return coloured(panel, "Status", STATUSES)

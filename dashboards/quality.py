@@ -166,7 +166,7 @@ def least_complete() -> table.Panel:
     panel = table_panel(
         "Least complete metrics of the last 24 hours",
         "How many values came of those that the model expects, in the last 24 whole hours, the "
-        "worst first, 100 at most; of the 150 chosen devices that were heard the longest ago. "
+        "worst first, 100 at most; of the 60 chosen devices that were heard the longest ago. "
         "Metrics without an expected interval are not here.",
         f"""SELECT device AS "Device", metric AS "Metric", stored AS "Came",
   expected AS "Expected", percent AS "Complete"

@@ -26,7 +26,7 @@ def first(order: str, limit: str) -> str:
 
 
 # The silent ones first.
-WATCHED = first("last_seen", "150")
+WATCHED = first("last_seen", "60")
 # In no order that means anything, but in the same each time; fewer, the longer the time.
 LENGTH = "$__timeTo()::timestamptz - $__timeFrom()::timestamptz"
 SAMPLE = first(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 
-from dashboards.annotations import bookings, connection_losses, rejection_bursts, stage_changes
+from dashboards.annotations import (
+    bookings,
+    commands,
+    connection_losses,
+    rejection_bursts,
+    stage_changes,
+)
 from dashboards.board import Annotation
 from dashboards.defaults import several
 
@@ -24,11 +30,12 @@ def offered(key: str) -> str:
 
 def chosen(key: str) -> str:
     """SQL that is true of the devices in ``$device``; under "All" of the first ten by their ids."""
-    return f"""device IN (
+    # An array is known before the readings are looked up: joined, all devices' were read first.
+    return f"""device = ANY(ARRAY(
     SELECT device FROM latest
     WHERE metric = '{key}' AND ('*' IN ($device) OR device IN ($device))
     ORDER BY device LIMIT {MOST}
-  )"""
+  ))"""
 
 
 def of(key: str, *metrics: str) -> str:
@@ -39,5 +46,5 @@ def of(key: str, *metrics: str) -> str:
 
 def marks(condition: str) -> list[Annotation]:
     """What happened to the devices of a dashboard, on all of its panels over time."""
-    kinds = (stage_changes, bookings, rejection_bursts, connection_losses)
+    kinds = (stage_changes, bookings, rejection_bursts, connection_losses, commands)
     return [kind(condition) for kind in kinds]

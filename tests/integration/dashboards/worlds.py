@@ -114,6 +114,12 @@ INSERT INTO bookings (device_id, tenant_id, during)
     SELECT d.id, d.tenant_id, tstzrange(%(end)s::timestamptz + n * INTERVAL '1 hour',
                                         %(end)s::timestamptz + (n + 2) * INTERVAL '1 hour')
     FROM devices d, unnest(ARRAY[-30, -6, -1, 20]) n;
+INSERT INTO commands (device_id, name, params, sent_at, expires_at, outcome, replied_at, reason)
+    SELECT id, CASE WHEN tenant_id = 'shady' THEN 'qqx' ELSE 'stop' END, '{}', at,
+           at + INTERVAL '1 minute', outcome, at + INTERVAL '1 second',
+           CASE WHEN outcome = 'refused' THEN 'it stands already' END
+    FROM devices, (VALUES (1, 'done'), (8, 'refused'), (20, 'done')) sent (hours, outcome),
+         LATERAL (SELECT %(end)s::timestamptz - hours * INTERVAL '35 minutes' AS at) moment;
 UPDATE devices SET stage = 'pilot', tags = ARRAY[tenant_id::text] WHERE tenant_id = 'sunny';
 ANALYZE;
 """

@@ -33,6 +33,7 @@ IDS = {
     "booking_id": "1",
     "agreement_id": "1",
     "showcase_id": "1",
+    "command_id": "1",
 }
 
 
