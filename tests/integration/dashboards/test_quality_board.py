@@ -156,7 +156,7 @@ def test_shares_of_what_came_late_early_twice_and_out_of_range(
     days = ask(mine, "Out of range by metric", device=["gappy"])
     assert all(row["time"].hour == 0 for row in days)
     assert sum(row["Out of range"] > 0 for row in days) == 1
-    [share] = ask(mine, "Out of range", device=["gappy"])
+    [share] = ask(mine, "Out of range", HOUR / 2, device=["gappy"])
     assert float(share["Out of range"]) == pytest.approx(100 * 15 / (24 * 60), abs=0.5)
     assert ask(mine, "Out of range", device=["nobody"]) == [{"Out of range": None}]
 
