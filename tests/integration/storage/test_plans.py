@@ -15,8 +15,6 @@ from storage.search import search
 BIG = {
     "devices", "tenants", "memberships", "device_search", "device_activity", "users", "agreements",
 }  # fmt: skip
-    "devices", "tenants", "memberships", "device_search", "device_activity", "users", "agreements",
-}  # fmt: skip
 VIEWERS = {
     "admin": Scope(everything=True),
     "manager": Scope(parks=("park-1",)),
