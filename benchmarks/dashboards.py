@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,12 +16,14 @@ from psycopg.conninfo import make_conninfo
 from benchmarks.past import END_US, TENANT, fill
 from benchmarks.results import Table
 from benchmarks.rounds import require_space
+from dashboards.asking import COLUMN, choose, queries_of
+from dashboards.asking import Asked as Query
 from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
-from dashboards.macros import View, expand, seconds
+from dashboards.macros import Value, View, expand
 from storage.grafana import Memory
 
 Json = dict[str, Any]
-Chosen = dict[str, str | Sequence[str]]
+Chosen = Mapping[str, Value]
 
 END = datetime.fromtimestamp(END_US / 1_000_000, UTC)
 RANGES = {
@@ -31,20 +33,6 @@ RANGES = {
     "30 d": timedelta(days=30),
     "365 d": timedelta(days=365),
 }
-# Points in a panel, unless it says how many: its pixels.
-POINTS = 1000
-# Grafana's intervals in ms: of what it computes below the first, it takes the second.
-# Source: Grafana, packages/grafana-data/src/datetime/rangeutil.ts, roundInterval.
-INTERVALS = (
-    (10, 1), (15, 10), (35, 20), (75, 50), (150, 100), (350, 200), (750, 500), (1500, 1000),
-    (3500, 2000), (7500, 5000), (12_500, 10_000), (17_500, 15_000), (25_000, 20_000),
-    (45_000, 30_000), (90_000, 60_000), (210_000, 120_000), (450_000, 300_000),
-    (750_000, 600_000), (1_050_000, 900_000), (1_500_000, 1_200_000), (2_700_000, 1_800_000),
-    (5_400_000, 3_600_000), (9_000_000, 7_200_000), (16_200_000, 10_800_000),
-    (32_400_000, 21_600_000), (86_400_000, 43_200_000), (604_800_000, 86_400_000),
-    (1_814_400_000, 604_800_000), (3_628_800_000, 2_592_000_000),
-)  # fmt: skip
-A_YEAR = 31_536_000_000
 TIMES = 3
 # A panel that takes longer is asked once.
 PATIENCE_S = 1.0
@@ -91,8 +79,8 @@ def run(home: Path, url: str) -> Table:
                 result.add(board["title"], reader, str(count), worst.panel, worst.range, ms)
     result.figures = {"panels": panels, "slowest_ms": slowest, "readings": readings}
     result.notes = [
-        f"each panel of the last {', '.join(RANGES)}, {POINTS:,} points wide; ended: the database "
-        "ended it, since the role may ask no longer"
+        f"each panel of the last {', '.join(RANGES)}, on a wide screen; ended: the database ended "
+        "it, since the role may ask no longer"
     ]
     return result
 
@@ -114,60 +102,20 @@ def connected(url: str, key: str) -> psycopg.Connection:
 
 
 def opened(grafana: psycopg.Connection, board: Json) -> list[Asked]:
-    """Look at all panels of a dashboard, in all ranges."""
-    chosen = choices(grafana, board)
+    """Look at all panels of a dashboard, in all ranges, with what is chosen when it is opened."""
+    day = View.of(END - RANGES["24 h"], END, 24 * COLUMN)
+    chosen, there = choose(grafana, board, day, everything=True)
     return [
-        asked(grafana, panel, target["rawSql"], name, chosen)
-        for panel in panels_of(board)
-        for target in panel.get("targets", ())
-        if "rawSql" in target
-        for name in RANGES
+        asked(grafana, each, name, {**chosen, **each.repeated})
+        for name, length in RANGES.items()
+        for each in queries_of(board, END - length, END, there)
+        if each.kind != "annotation"
     ]
 
 
-def panels_of(place: Json) -> Iterator[Json]:
-    """The panels of a dashboard, those in rows too."""
-    for panel in place.get("panels", ()):
-        yield panel
-        yield from panels_of(panel)
-
-
-def choices(grafana: psycopg.Connection, board: Json) -> Chosen:
-    """What is chosen at the top when the dashboard is opened: "All", else the first value."""
-    chosen: Chosen = {}
-    for variable in board.get("templating", {}).get("list", ()):
-        name, everything = variable["name"], variable.get("allValue")
-        if variable.get("includeAll") and everything:
-            chosen[name] = [everything.strip("'")]
-        elif variable["type"] == "query":
-            values = found(grafana, variable["query"], chosen)
-            wanted = values if variable.get("includeAll") else values[:1]
-            chosen[name] = wanted if variable.get("multi") else "".join(wanted)
-        else:
-            current = (variable.get("current") or {}).get("value")
-            chosen[name] = current or variable["query"].split(",")[0]
-    return chosen
-
-
-def found(grafana: psycopg.Connection, query: str, chosen: Chosen) -> list[str]:
-    """The values of a variable: a column of this name, else the first."""
-    cursor = grafana.execute(expand(query, view(RANGES["24 h"], {}), chosen).encode())
-    names = [column.name for column in cursor.description or ()]
-    at = names.index("__value") if "__value" in names else 0
-    return [str(values[at]) for values in cursor.fetchall()]
-
-
-def view(length: timedelta, panel: Json) -> View:
-    """A range that ends where the readings do, in a panel."""
-    milliseconds = length / timedelta(milliseconds=1) / panel.get("maxDataPoints", POINTS)
-    interval = next((taken for below, taken in INTERVALS if milliseconds < below), A_YEAR)
-    least = seconds(panel["interval"]) * 1000 if panel.get("interval") else 1
-    return View(END - length, END, timedelta(milliseconds=max(interval, least)))
-
-
-def asked(grafana: psycopg.Connection, panel: Json, query: str, name: str, chosen: Chosen) -> Asked:
+def asked(grafana: psycopg.Connection, query: Query, name: str, chosen: Chosen) -> Asked:
     """Ask a panel's query as often as patience allows."""
-    statement = expand(query, view(RANGES[name], panel), chosen).encode()
+    statement = expand(query.target["rawSql"], query.view, chosen).encode()
     times: list[float] = []
     ended = False
     while not times or (len(times) < TIMES and times[0] < PATIENCE_S):
@@ -177,4 +125,4 @@ def asked(grafana: psycopg.Connection, panel: Json, query: str, name: str, chose
         except psycopg.errors.QueryCanceled:
             ended = True
         times.append(time.perf_counter() - started)
-    return Asked(panel["title"], name, statistics.median(times) * 1000, ended)
+    return Asked(query.title, name, statistics.median(times) * 1000, ended)

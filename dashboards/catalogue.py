@@ -21,16 +21,7 @@ from dashboards.wall import wall
 Json = dict[str, Any]
 
 # Each is built by a function; its uid is in what it builds.
-FOR_OPERATORS: tuple[Callable[[], Dashboard], ...] = (
-    fleet_overview,
-    device_board,
-    compare_devices,
-    wall,
-    *FIELDS,
-    data_quality,
-    platform_health,
-)
-# Their queries know the views that parks have too: docs/dashboards.md.
+# Their queries know the views that both have: docs/dashboards.md.
 FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
     fleet_overview,
     device_board,
@@ -39,6 +30,7 @@ FOR_PARKS: tuple[Callable[[], Dashboard], ...] = (
     *FIELDS,
     data_quality,
 )
+FOR_OPERATORS = (*FOR_PARKS, platform_health)
 # Their queries know the views of a tenant's own schema alone: docs/sql-access.md.
 FOR_TENANTS: tuple[Callable[[], Dashboard], ...] = (
     tenant_home,

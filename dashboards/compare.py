@@ -11,6 +11,7 @@ from dashboards.board import board, fill
 from dashboards.defaults import (
     Query,
     described,
+    fixed,
     one,
     several,
     table_panel,
@@ -104,7 +105,7 @@ ORDER BY 2 DESC""",
             [
                 models.DynamicConfigValue("custom.cellOptions", bar),
                 # Without one, every mean from 80 on would be red.
-                models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "blue"}),
+                fixed("blue"),
             ],
         )
         .override_by_name("Values", [models.DynamicConfigValue("decimals", 0)])

@@ -7,12 +7,14 @@ from typing import Any, Literal, TypeVar
 
 from grafana_foundation_sdk.builders import (
     barchart,
+    bargauge,
     common,
     dashboard,
     stat,
     statetimeline,
     table,
     timeseries,
+    xychart,
 )
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
@@ -67,16 +69,16 @@ GRAFANA_UNITS: Mapping[str, str] = {
     "s": "s",
 }
 
-# Numbers that are neither good nor bad.
-PLAIN = (
-    dashboard.ThresholdsConfig()
-    .mode(models.ThresholdsMode.ABSOLUTE)
-    .steps([models.Threshold(value=None, color="text")])
-)
-
 Format = Literal["table", "time_series"]
 Panel = TypeVar(
-    "Panel", barchart.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel
+    "Panel",
+    barchart.Panel,
+    bargauge.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    table.Panel,
+    timeseries.Panel,
+    xychart.Panel,
 )
 # Enough for the width of a screen; more cost time and cannot be told apart.
 MOST_POINTS = 500
@@ -117,6 +119,18 @@ def described(panel: Panel, title: str, description: str, query: Query) -> Panel
     return panel.with_target(query)
 
 
+def steps(first: str, *rest: tuple[float, str]) -> dashboard.ThresholdsConfig:
+    """Colours: the first for the lowest values, each other from its value on."""
+    found = [models.Threshold(value=None, color=first)]
+    found += [models.Threshold(value=value, color=colour) for value, colour in rest]
+    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
+
+
+def fixed(colour: str) -> models.DynamicConfigValue:
+    """One colour, whatever the value."""
+    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
+
+
 def number_panel(title: str, description: str, sql: str) -> stat.Panel:
     """Big numbers: one for each column of the single row that ``sql`` returns.
 
@@ -127,8 +141,8 @@ def number_panel(title: str, description: str, sql: str) -> stat.Panel:
         .height(4)
         .max_data_points(100)
         .unit("short")
-        # Grafana's own would make every number from 80 on red.
-        .thresholds(PLAIN)
+        # Neither good nor bad: Grafana's own would make every number from 80 on red.
+        .thresholds(steps("text"))
         .color_mode(shapes.BigValueColorMode.VALUE)
         .graph_mode(shapes.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
@@ -157,6 +171,29 @@ def bars(panel: timeseries.Panel, most_points: int = 100) -> timeseries.Panel:
         .draw_style(shapes.GraphDrawStyle.BARS)
         .fill_opacity(80)
         .stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL))
+    )
+
+
+def timeline_panel(
+    title: str, description: str, sql: str, shape: Format = "table"
+) -> statetimeline.Panel:
+    """Lanes of states over time: a column for each lane, or time series."""
+    return (
+        described(statetimeline.Panel(), title, description, Query(sql, shape))
+        .height(9)
+        .span(12)
+        .unit("none")
+        .merge_values(True)
+        .line_width(0)
+        .fill_opacity(70)
+    )
+
+
+def with_lanes(panel: statetimeline.Panel, column: str) -> statetimeline.Panel:
+    """A lane for each value of a column."""
+    options = {"fields": [column], "keepFields": False, "naming": {"asLabels": False}}
+    return panel.with_transformation(
+        models.DataTransformerConfig(id_val="partitionByValues", options=options)
     )
 
 

@@ -15,15 +15,17 @@ from dashboards.annotations import (
 )
 from dashboards.board import board, fill
 from dashboards.defaults import (
-    Query,
-    described,
+    fixed,
     number_panel,
     one,
     several,
+    steps,
     table_panel,
+    timeline_panel,
+    with_lanes,
 )
 from dashboards.rolled import rolled
-from dashboards.states import COLOURS, STATE, coloured, mapped, silent_after
+from dashboards.states import COLOURS, CONNECTION, STATE, coloured, mapped, silent_after
 
 UID = "technopark-device"
 # A value beside what the model says of it.
@@ -154,10 +156,7 @@ WHERE device = '$device'""",
 
 def counts() -> stat.Panel:
     """How much came, and how much was refused."""
-    thresholds = {
-        "mode": "absolute",
-        "steps": [{"value": None, "color": "text"}, {"value": 1, "color": "orange"}],
-    }
+    thresholds = steps("text", (1, "orange")).build().to_json()
     return (
         number_panel(
             "Values and rejections",
@@ -171,13 +170,8 @@ FROM (SELECT coalesce(sum(n), 0) AS values FROM {rolled("device = '$device'")} A
         )
         .span(6)
         .override_by_name("Rejections", [models.DynamicConfigValue("thresholds", thresholds)])
-        .override_by_name("Values", [text_colour()])
+        .override_by_name("Values", [fixed("text")])
     )
-
-
-def text_colour() -> models.DynamicConfigValue:
-    """The colour of what is neither good nor bad."""
-    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "text"})
 
 
 def newest_values() -> table.Panel:
@@ -214,7 +208,7 @@ LIMIT 100""",
 
 def states_over_time() -> statetimeline.Panel:
     """Its texts, a lane for each."""
-    return timeline(
+    panel = timeline_panel(
         "States over time",
         "What its texts said and from when on, a lane for each metric; the 1,000 newest changes. "
         "A lane begins at the first change in the chosen time.",
@@ -228,19 +222,14 @@ FROM (
 WHERE changed
 ORDER BY time DESC
 LIMIT 1000""",
-    ).with_transformation(
-        models.DataTransformerConfig(
-            id_val="partitionByValues",
-            options={"fields": ["Metric"], "keepFields": False, "naming": {"asLabels": False}},
-        )
     )
+    return with_lanes(panel, "Metric")
 
 
 def connection() -> statetimeline.Panel:
     """When it was connected."""
-    words = {"online": ("Online", "green"), "offline": ("Offline", "orange")}
     return (
-        timeline(
+        timeline_panel(
             "Connection",
             "From when until when the device was connected to the broker, by its own status and "
             "the broker's word of its loss; the 1,000 newest changes. Devices by HTTP have none.",
@@ -258,20 +247,7 @@ LIMIT 1000""",
         )
         .height(4)
         .span(24)
-        .override_by_name("Connection", [models.DynamicConfigValue("mappings", mapped(words))])
-    )
-
-
-def timeline(title: str, description: str, sql: str) -> statetimeline.Panel:
-    """Lanes of texts: ``sql`` returns ``time`` and a column for each lane."""
-    return (
-        described(statetimeline.Panel(), title, description, Query(sql, "table"))
-        .height(9)
-        .span(12)
-        .unit("none")
-        .merge_values(True)
-        .line_width(0)
-        .fill_opacity(70)
+        .override_by_name("Connection", [models.DynamicConfigValue("mappings", mapped(CONNECTION))])
     )
 
 

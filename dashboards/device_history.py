@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.defaults import time_panel, with_units
+from dashboards.defaults import fixed, time_panel, with_units
 from dashboards.rolled import rolled
 
 # One at a time: the panel is repeated for each that is chosen.
@@ -68,10 +68,10 @@ def styled(panel: timeseries.Panel) -> timeseries.Panel:
     panel.fill_opacity(0).line_width(2)
     thin = models.DynamicConfigValue("custom.lineWidth", 0)
     looks = {
-        "mean": [colour("green")],
-        "min": [colour("green"), thin],
+        "mean": [fixed("green")],
+        "min": [fixed("green"), thin],
         "max": [
-            colour("green"),
+            fixed("green"),
             thin,
             models.DynamicConfigValue("custom.fillBelowTo", LOWEST),
             models.DynamicConfigValue("custom.fillOpacity", 15),
@@ -88,9 +88,4 @@ def styled(panel: timeseries.Panel) -> timeseries.Panel:
 def limit() -> list[models.DynamicConfigValue]:
     """How a limit looks."""
     dashes = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})
-    return [colour("red"), models.DynamicConfigValue("custom.lineWidth", 1), dashes]
-
-
-def colour(name: str) -> models.DynamicConfigValue:
-    """One colour, always."""
-    return models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": name})
+    return [fixed("red"), models.DynamicConfigValue("custom.lineWidth", 1), dashes]

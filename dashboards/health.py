@@ -10,11 +10,10 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import health_database, health_ingest, health_registry
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel
-from dashboards.vitals import growing, newest
+from dashboards.defaults import number_panel, steps
+from dashboards.vitals import INGEST, growing, newest
 
 UID = "technopark-health"
-INGEST = "source LIKE 'ingest-%'"
 
 
 def platform_health() -> dashboard.Dashboard:
@@ -42,16 +41,15 @@ def platform_health() -> dashboard.Dashboard:
 
 
 def number(
-    title: str, description: str, sql: str, *colours: tuple[float | None, str]
+    title: str, description: str, sql: str, lowest: str, *others: tuple[float, str]
 ) -> stat.Panel:
-    """A number in the colour of how well it is; the first colour is that of the lowest values."""
-    levels = [models.Threshold(value, colour) for value, colour in colours]
+    """A number in the colour of how well it is: of the lowest values, and from others on."""
     return (
         number_panel(title, description, sql)
         .span(4)
         .interval("1m")
         .no_value("nothing is told")
-        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(levels))
+        .thresholds(steps(lowest, *others))
     )
 
 
@@ -76,7 +74,7 @@ def parts() -> stat.Panel:
   (count(*) FILTER (WHERE source = 'broker') > 0)::int AS "Broker",
   (count(*) FILTER (WHERE source = 'registry') > 0)::int AS "Registry"
 FROM {newest("name IN ('process_open_fds', 'uptime_seconds')")} AS n""",
-            (None, "red"),
+            "red",
             (1, "green"),
         )
     )
@@ -94,7 +92,7 @@ def connected() -> stat.Panel:
             f"""SELECT min(value) FILTER (WHERE name = 'broker_connected') AS "Broker",
   min(value) FILTER (WHERE name = 'database_up') AS "Database"
 FROM {newest(f"{INGEST} AND name IN ('broker_connected', 'database_up')")} AS n""",
-            (None, "red"),
+            "red",
             (1, "green"),
         )
     )
@@ -108,7 +106,7 @@ def lag() -> stat.Panel:
         "from a minute on: the database is away, locked or slow. Look at the time of a "
         "transaction and at the oldest transaction below.",
         f"""SELECT max(value) AS "Lag" FROM {newest(f"{INGEST} AND name = 'lag_seconds'")} AS n""",
-        (None, "green"),
+        "green",
         (5, "orange"),
         (60, "red"),
     ).unit("s")
@@ -129,7 +127,7 @@ FROM (
   FROM {newest(f"{INGEST} AND name IN ('journal_bytes', 'journal_quota_bytes')")} AS n
   GROUP BY source
 ) AS workers""",
-            (None, "green"),
+            "green",
             (50, "orange"),
             (80, "red"),
         )
@@ -148,7 +146,7 @@ def waiting() -> stat.Panel:
         f"""SELECT sum(value) FILTER (WHERE name = 'stored_messages')
   - sum(value) FILTER (WHERE name = 'retained_messages') AS "Waiting"
 FROM {newest("source = 'broker' AND name IN ('stored_messages', 'retained_messages')")} AS n""",
-        (None, "green"),
+        "green",
         (1000, "orange"),
         (100_000, "red"),
     )
@@ -163,7 +161,7 @@ def dropped() -> stat.Panel:
         "limit, so no reading is lost by it.",
         f"""SELECT sum(growth) AS "Dropped"
 FROM {growing("source = 'broker' AND name = 'dropped_messages'")} AS g""",
-        (None, "green"),
+        "green",
         (1, "red"),
     )
 
@@ -178,7 +176,7 @@ def connections() -> stat.Panel:
             """SELECT 100 * max(value) FILTER (WHERE name = 'connections')
   / nullif(max(value) FILTER (WHERE name = 'connections_max'), 0) AS "Connections"
 FROM database_overview""",
-            (None, "green"),
+            "green",
             (70, "orange"),
             (90, "red"),
         )
@@ -196,7 +194,7 @@ def transaction() -> stat.Panel:
         "“pg_terminate_backend”.",
         """SELECT value AS "Oldest transaction" FROM database_overview
 WHERE name = 'oldest_transaction_seconds'""",
-        (None, "green"),
+        "green",
         (60, "orange"),
         (600, "red"),
     ).unit("s")
@@ -211,7 +209,7 @@ def rollups() -> stat.Panel:
         "writes and does not end holds it up, and a flood of late readings.",
         """SELECT value AS "Rollups behind" FROM database_overview
 WHERE name = 'rollups_behind_seconds'""",
-        (None, "green"),
+        "green",
         (4200, "orange"),
         (7200, "red"),
     ).unit("s")
@@ -226,7 +224,7 @@ def pool() -> stat.Panel:
         """SELECT max(value) AS "Waiting requests" FROM vitals_overview
 WHERE ts > now() - INTERVAL '3 minutes' AND source = 'registry'
   AND name = 'database_waiting_requests'""",
-        (None, "green"),
+        "green",
         (1, "orange"),
         (10, "red"),
     )
@@ -242,7 +240,7 @@ def mail() -> stat.Panel:
             "server's answer.",
             f"""SELECT max(value) AS "Mail server"
 FROM {newest("source = 'registry' AND name = 'mail_server_usable'")} AS n""",
-            (None, "red"),
+            "red",
             (1, "green"),
         )
     )
@@ -258,7 +256,7 @@ def password_file() -> stat.Panel:
             "the database, the disk, or the rights of the broker's folder.",
             f"""SELECT extract(epoch FROM now()) - nullif(max(value), 0) AS "Checked"
 FROM {newest("source = 'registry' AND name = 'password_file_checked_timestamp_seconds'")} AS n""",
-            (None, "green"),
+            "green",
             (60, "orange"),
             (120, "red"),
         )

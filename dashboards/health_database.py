@@ -6,9 +6,9 @@ from grafana_foundation_sdk.builders import common, timeseries
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards.defaults import fixed
 from dashboards.health_lines import lines, over_time
-from dashboards.health_registry import of
-from dashboards.vitals import sampled
+from dashboards.vitals import of, sampled
 
 
 def panels() -> list[timeseries.Panel]:
@@ -83,7 +83,7 @@ def connections() -> timeseries.Panel:
         models.DynamicConfigValue("custom.stacking", {"mode": "none"}),
         models.DynamicConfigValue("custom.fillOpacity", 0),
         models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
-        models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "red"}),
+        fixed("red"),
     ]
     return stacked(
         lines(

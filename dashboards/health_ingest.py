@@ -6,9 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.defaults import bars
 from dashboards.health_lines import line_each, lines, over_time
-from dashboards.vitals import growing, sampled
-
-INGEST = "source LIKE 'ingest-%'"
+from dashboards.vitals import INGEST, growing, sampled
 
 
 def panels() -> list[timeseries.Panel]:

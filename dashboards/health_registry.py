@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.defaults import bars
 from dashboards.health_lines import lines, over_time
-from dashboards.vitals import growing, sampled
+from dashboards.vitals import growing, of, sampled
 
 
 def panels() -> list[timeseries.Panel]:
@@ -16,12 +16,6 @@ def panels() -> list[timeseries.Panel]:
         kept(), memory(), connects(),
         pool(), queue(), mails(),
     ]  # fmt: skip
-
-
-def of(source: str, *names: str) -> str:
-    """The condition of some figures of a source."""
-    quoted = ", ".join(f"'{name}'" for name in names)
-    return f"source = '{source}' AND name IN ({quoted})"
 
 
 def clients() -> timeseries.Panel:

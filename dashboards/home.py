@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models.text import TextMode
 from dashboards import traffic
 from dashboards.annotations import rejection_bursts, stage_changes
 from dashboards.board import board, fill
+from dashboards.completeness import with_completeness
 from dashboards.defaults import (
     bars,
     table_panel,
@@ -125,22 +126,12 @@ LIMIT 200""",
 
 def least_complete() -> table.Panel:
     """What does not come as often as it should."""
-    gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-    thresholds = {
-        "mode": "absolute",
-        "steps": [
-            {"value": None, "color": "red"},
-            {"value": 80, "color": "orange"},
-            {"value": 98, "color": "green"},
-        ],
-    }
-    return with_device_links(
-        table_panel(
-            "Least complete metrics",
-            "Of the last 24 whole hours, how many of the values came that the model expects, by "
-            "its interval; the ten worst, among the 100 devices that were heard the longest "
-            "ago. Metrics without an expected interval are not here.",
-            """SELECT device AS "Device", metric AS "Metric", stored AS "Came",
+    panel = table_panel(
+        "Least complete metrics",
+        "Of the last 24 whole hours, how many of the values came that the model expects, by "
+        "its interval; the ten worst, among the 100 devices that were heard the longest "
+        "ago. Metrics without an expected interval are not here.",
+        """SELECT device AS "Device", metric AS "Metric", stored AS "Came",
   expected AS "Expected", percent AS "Complete"
 FROM completeness
 WHERE device = ANY(ARRAY(
@@ -148,17 +139,8 @@ WHERE device = ANY(ARRAY(
 ))
 ORDER BY percent, device, metric
 LIMIT 10""",
-        ).override_by_name(
-            "Complete",
-            [
-                models.DynamicConfigValue("unit", "percent"),
-                models.DynamicConfigValue("min", 0),
-                models.DynamicConfigValue("max", 100),
-                models.DynamicConfigValue("thresholds", thresholds),
-                models.DynamicConfigValue("custom.cellOptions", gauge),
-            ],
-        )
     )
+    return with_device_links(with_completeness(panel))
 
 
 def newest_values() -> table.Panel:

@@ -11,13 +11,12 @@ from grafana_foundation_sdk.models import dashboard as models
 from dashboards import quality_history, traffic
 from dashboards.annotations import rejection_bursts, stage_changes
 from dashboards.board import board, fill
-from dashboards.defaults import number_panel, several, table_panel, with_device_links
+from dashboards.completeness import COMPLETE, with_completeness
+from dashboards.defaults import number_panel, several, steps, table_panel, with_device_links
 from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, OF_DEVICES, SAMPLE, WATCHED
 from dashboards.rolled import DAYS_OF_MANY, rolled
 
 UID = "technopark-quality"
-# In percent: below the first it is red, from the second on green. The same 80 as of the alert.
-BAD, GOOD = 80, 98
 
 
 def data_quality() -> dashboard.Dashboard:
@@ -67,15 +66,9 @@ def metric() -> dashboard.QueryVariable:
     )
 
 
-def steps(*colours: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
-    """From which value on which colour holds."""
-    levels = [models.Threshold(value, colour) for value, colour in colours]
-    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(levels)
-
-
 def share(panel: stat.Panel) -> stat.Panel:
     """A share of what came, of which little is well."""
-    colours = steps((None, "green"), (1, "orange"), (10, "red"))
+    colours = steps("green", (1, "orange"), (10, "red"))
     return panel.span(6).unit("percent").decimals(1).no_value("no data").thresholds(colours)
 
 
@@ -90,9 +83,7 @@ def completeness() -> stat.Panel:
             f"""SELECT 100 * least(sum(stored), sum(expected)) / nullif(sum(expected), 0)
   AS "Complete"
 FROM completeness
-JOIN devices USING (device)
-JOIN metrics USING (model, metric)
-WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND device = ANY(ARRAY(
+WHERE {IS_METRIC} AND device = ANY(ARRAY(
   SELECT device FROM devices WHERE {OF_DEVICES} ORDER BY md5(device) LIMIT 200
 ))""",
         )
@@ -100,7 +91,7 @@ WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND device = ANY(ARRAY(
         .unit("percent")
         .decimals(1)
         .no_value("no data")
-        .thresholds(steps((None, "red"), (BAD, "orange"), (GOOD, "green")))
+        .thresholds(COMPLETE)
     )
 
 
@@ -150,19 +141,6 @@ def rejections() -> stat.Panel:
 
 def least_complete() -> table.Panel:
     """What does not come as often as it should."""
-    gauge = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-    colours = {
-        "mode": "absolute",
-        "steps": [
-            {"value": None, "color": "red"},
-            {"value": BAD, "color": "orange"},
-            {"value": GOOD, "color": "green"},
-        ],
-    }
-    looks = {
-        "unit": "percent", "decimals": 1, "min": 0, "max": 100,
-        "thresholds": colours, "custom.cellOptions": gauge,
-    }  # fmt: skip
     panel = table_panel(
         "Least complete metrics of the last 24 hours",
         "How many values came of those that the model expects, in the last 24 whole hours, the "
@@ -171,19 +149,13 @@ def least_complete() -> table.Panel:
         f"""SELECT device AS "Device", metric AS "Metric", stored AS "Came",
   expected AS "Expected", percent AS "Complete"
 FROM completeness
-JOIN devices USING (device)
-JOIN metrics USING (model, metric)
-WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND {WATCHED}
+WHERE {IS_METRIC} AND {WATCHED}
 ORDER BY percent, device, metric
 LIMIT 100""",
     )
     for name in ("Came", "Expected"):
         panel.override_by_name(name, [models.DynamicConfigValue("decimals", 0)])
-    return with_device_links(
-        panel.override_by_name(
-            "Complete", [models.DynamicConfigValue(key, value) for key, value in looks.items()]
-        )
-    )
+    return with_device_links(with_completeness(panel))
 
 
 def silences() -> table.Panel:

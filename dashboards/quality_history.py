@@ -5,9 +5,10 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.defaults import Query, described, time_panel
+from dashboards.defaults import time_panel, timeline_panel, with_lanes
 from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, SAMPLE, WATCHED, first
 from dashboards.rolled import DAYS_OF_MANY, HOURS, rolled
+from dashboards.states import CONNECTION
 
 
 def counted(condition: str, days_from: int) -> str:
@@ -43,7 +44,7 @@ WORST = f"""WITH watched AS (
   FROM completeness
   JOIN devices USING (device)
   JOIN metrics USING (model, metric)
-  WHERE kind IN ('number', 'boolean') AND {IS_METRIC} AND {WATCHED}
+  WHERE {IS_METRIC} AND {WATCHED}
 ), worst AS (
   SELECT device FROM watched GROUP BY device ORDER BY sum(stored) / sum(expected), device LIMIT 8
 ), came AS MATERIALIZED (
@@ -217,40 +218,19 @@ ORDER BY 1""",
 
 def connection() -> statetimeline.Panel:
     """Who came and went."""
-    words = {"online": ("Online", "green"), "offline": ("Offline", "orange")}
-    return (
-        described(
-            statetimeline.Panel(),
-            "Connection of the devices that were lost most often",
-            "From when until when devices were connected to the broker: the 15 of the chosen ones "
-            "that were lost most often in the last week of the chosen time; the 2,000 newest "
-            "changes. Devices by HTTP have none. Many short breaks: weak radio or power, or two "
-            "devices with one id.",
-            Query(CONNECTIONS, "table"),
-        )
-        .height(8)
-        .span(12)
-        .unit("none")
-        .merge_values(True)
-        .line_width(0)
-        .fill_opacity(70)
-        .mappings(
-            [
-                models.ValueMap(
-                    {
-                        value: models.ValueMappingResult(text=text, color=colour, index=index)
-                        for index, (value, (text, colour)) in enumerate(words.items())
-                    }
-                )
-            ]
-        )
-        .with_transformation(
-            models.DataTransformerConfig(
-                id_val="partitionByValues",
-                options={"fields": ["Device"], "keepFields": False, "naming": {"asLabels": False}},
-            )
-        )
+    panel = timeline_panel(
+        "Connection of the devices that were lost most often",
+        "From when until when devices were connected to the broker: the 15 of the chosen ones "
+        "that were lost most often in the last week of the chosen time; the 2,000 newest "
+        "changes. Devices by HTTP have none. Many short breaks: weak radio or power, or two "
+        "devices with one id.",
+        CONNECTIONS,
     )
+    words = {
+        value: models.ValueMappingResult(text=text, color=colour, index=index)
+        for index, (value, (text, colour)) in enumerate(CONNECTION.items())
+    }
+    return with_lanes(panel.height(8).mappings([models.ValueMap(options=words)]), "Device")
 
 
 CONNECTIONS = f"""WITH lost AS (

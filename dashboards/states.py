@@ -8,7 +8,7 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard, stat, table
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.defaults import number_panel
+from dashboards.defaults import fixed, number_panel
 
 # On rows of the view "devices": one of WORDS, by the variable of ``silent_after``.
 STATE = """CASE
@@ -22,6 +22,11 @@ COLOURS: Mapping[str, tuple[str, str]] = {
     "disconnected": ("Disconnected", "orange"),
     "silent": ("Silent", "red"),
     "never": ("Never heard", "text"),
+}
+# Of a device's connection to the broker.
+CONNECTION: Mapping[str, tuple[str, str]] = {
+    "online": ("Online", "green"),
+    "offline": ("Offline", "orange"),
 }
 
 
@@ -79,6 +84,5 @@ FROM (
 ) AS devices""",
     ).span(12)
     for text, colour in COLOURS.values():
-        fixed = {"mode": "fixed", "fixedColor": colour}
-        panel.override_by_name(text, [models.DynamicConfigValue("color", fixed)])
+        panel.override_by_name(text, [fixed(colour)])
     return panel

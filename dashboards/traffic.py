@@ -5,10 +5,9 @@ Each takes the condition on the column ``device`` that says of which ones.
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import dashboard, stat, timeseries
-from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.builders import stat, timeseries
 
-from dashboards.defaults import bars, number_panel, time_panel
+from dashboards.defaults import bars, number_panel, steps, time_panel
 
 
 def values_now(condition: str) -> stat.Panel:
@@ -31,7 +30,6 @@ WHERE ts BETWEEN now() - INTERVAL '1 minute' AND now()
 
 def rejections(condition: str, description: str) -> stat.Panel:
     """How much was refused."""
-    steps = [models.Threshold(None, "green"), models.Threshold(1, "orange")]
     return (
         number_panel(
             "Rejections",
@@ -42,7 +40,7 @@ WHERE $__timeFilter(ts)
   AND {condition}""",
         )
         .span(6)
-        .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+        .thresholds(steps("green", (1, "orange")))
     )
 
 

@@ -16,7 +16,7 @@ from babel.messages.pofile import write_po
 
 from dashboards import alerts, showcase
 from dashboards.alerts import Alerts
-from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
+from dashboards.catalogue import every_dashboard
 from dashboards.language import FOLDER, LANGUAGES, Language, catalogue, translations
 from dashboards.texts import board_with, rule_with
 
@@ -35,8 +35,7 @@ def used() -> dict[str, list[str]]:
         return note
 
     shared = showcase.template(0)
-    boards = {**operator_dashboards(), **park_dashboards(), **tenant_dashboards()}
-    for uid, board in {**boards, "showcase": shared}.items():
+    for uid, board in {**every_dashboard(), "showcase": shared}.items():
         board_with(board, noting(uid))
     for text in showcase.LATE:
         noting("showcase")(text)

@@ -19,6 +19,16 @@ NEWEST = """(
 )"""
 
 
+# All workers of ingest.
+INGEST = "source LIKE 'ingest-%'"
+
+
+def of(source: str, *names: str) -> str:
+    """The condition of some figures of a source."""
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"source = '{source}' AND name IN ({quoted})"
+
+
 def newest(condition: str) -> str:
     """A table expression of the newest figures: ``source``, ``name`` and ``value``.
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import barchart, bargauge, dashboard, table
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.board import board, fill
-from dashboards.defaults import Query, table_panel, time_panel
+from dashboards.defaults import Query, steps, table_panel, time_panel, with_device_links
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.ispu import BANDS, BANDS_PM2_5, BANDS_PM10, BREAKS
 from dashboards.fields.panels import (
@@ -18,11 +18,9 @@ from dashboards.fields.panels import (
     bars,
     bars_now,
     day_bars,
-    devices_linked,
     limits_drawn,
     lines,
     newest,
-    steps,
     units_of,
     zones_drawn,
 )
@@ -119,7 +117,7 @@ LIMIT 100""",
     )
     panel.height(8).span(8).decimals(0)
     units_of(panel, {"PM2.5": "conμgm3", "PM10": "conμgm3"})
-    return devices_linked(panel).override_by_name(
+    return with_device_links(panel).override_by_name(
         "ISPU",
         [
             models.DynamicConfigValue("thresholds", BANDS.build().to_json()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import bargauge, dashboard, stat, statetimeline, timeseries
 
 from dashboards.board import board, fill
-from dashboards.defaults import time_panel, with_units
+from dashboards.defaults import number_panel, steps, time_panel, with_units
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BY_HOUR,
@@ -18,8 +18,6 @@ from dashboards.fields.panels import (
     limits_drawn,
     lines,
     newest,
-    numbers,
-    steps,
     switch_timeline,
     units_of,
 )
@@ -102,7 +100,7 @@ def health_now() -> bargauge.Panel:
 
 def throughput() -> stat.Panel:
     """What goes in, and what comes back."""
-    panel = numbers(
+    panel = number_panel(
         "Energy",
         "Of the chosen packs in the chosen time, at most in its last 31 days, from the mean power "
         "of each interval. Round-trip efficiency: the energy that a percent of charge gives, as a "

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders import (
 )
 
 from dashboards.board import board, fill
-from dashboards.defaults import table_panel
+from dashboards.defaults import number_panel, steps, table_panel, with_device_links
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
@@ -24,12 +24,9 @@ from dashboards.fields.panels import (
     RED,
     bars_now,
     day_bars,
-    devices_linked,
     limits_drawn,
     lines,
     newest,
-    numbers,
-    steps,
     switch_timeline,
     units_of,
 )
@@ -104,7 +101,7 @@ def charge_now() -> bargauge.Panel:
 def distance() -> stat.Panel:
     """How far."""
     return (
-        numbers(
+        number_panel(
             "Distance",
             "By how far the odometers of the chosen motorcycles rose in the chosen time, in all. "
             "A new odometer counts on from where it begins.",
@@ -121,7 +118,7 @@ FROM {increments(rolled(of(KEY, "odometer")))} AS distance""",
 def consumption() -> stat.Panel:
     """For how much."""
     return (
-        numbers(
+        number_panel(
             "Consumption",
             "Energy out of the batteries of the chosen motorcycles less what braking gave back, "
             "for each km, in the intervals without charging of the chosen time, at most of its "
@@ -237,7 +234,7 @@ ORDER BY 3 NULLS LAST
 LIMIT 100""",
     ).span(24)
     return units_of(
-        devices_linked(panel),
+        with_device_links(panel),
         {
             "State of charge": "percent",
             "Odometer": "lengthkm",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.fields.panels import BLACK, BLUE, GREEN, RED, YELLOW, steps
+from dashboards.defaults import steps
+from dashboards.fields.panels import BLACK, BLUE, GREEN, RED, YELLOW
 
 # Of Indonesia's air pollution index ISPU: the means of 24 hours, in µg/m³, at which it is 50, 100,
 # 200, 300 and 500. Peraturan Menteri LHK P.14/2020, Lampiran I. Between two it is a straight line.

@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
 from dashboards.board import board, fill
-from dashboards.defaults import one, time_panel, with_units
+from dashboards.defaults import number_panel, one, steps, time_panel, with_units
 from dashboards.fields.choice import marks, offered
 from dashboards.fields.panels import (
     GREEN,
@@ -28,9 +28,7 @@ from dashboards.fields.panels import (
     YELLOW,
     coloured,
     lines,
-    numbers,
     scatter,
-    steps,
     switch_timeline,
     units_of,
     zones_drawn,
@@ -79,7 +77,7 @@ def on_bench(*metrics: str) -> str:
 
 def operating_point() -> stat.Panel:
     """What the motor does at this moment."""
-    panel = numbers(
+    panel = number_panel(
         "Operating point",
         "The newest speed, torque and powers, if they lie in the chosen time, and the efficiency: "
         "mechanical over electrical power; when the motor brakes, electrical over mechanical.",
@@ -109,7 +107,7 @@ FROM (
 
 def vibration_now() -> stat.Panel:
     """How hard it shakes."""
-    panel = numbers(
+    panel = number_panel(
         "Vibration now",
         "The newest root mean squares of the housing's velocity and acceleration, if they lie in "
         "the chosen time. The velocity is coloured by its zone, see below.",

@@ -9,9 +9,7 @@ from grafana_foundation_sdk.builders import (
     bargauge,
     common,
     dashboard,
-    stat,
     statetimeline,
-    table,
     timeseries,
     xychart,
 )
@@ -19,7 +17,7 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
-from dashboards.defaults import CHOSEN_SOURCE, Query, number_panel, time_panel, with_units
+from dashboards.defaults import Query, described, time_panel, timeline_panel, with_units
 from dashboards.fields.choice import MOST
 from dashboards.fields.sums import DAYS
 from dashboards.rolled import rolled
@@ -39,11 +37,6 @@ BOTH = "device, ' ', metric"
 # more points, and a year is asked for by hours.
 POINTS, BY_HOUR = 360, 1000
 GREEN, YELLOW, ORANGE, RED, BLUE, BLACK = "green", "yellow", "orange", "red", "blue", "#202226"
-
-
-def numbers(title: str, description: str, sql: str) -> stat.Panel:
-    """Big numbers without a judgement: Grafana itself would colour all above 80 red."""
-    return number_panel(title, description, sql).thresholds(steps("text"))
 
 
 def lines(title: str, description: str, condition: str, name: str = "device") -> timeseries.Panel:
@@ -77,13 +70,6 @@ def zones_drawn(panel: timeseries.Panel) -> timeseries.Panel:
     return panel.thresholds_style(style).fill_opacity(0)
 
 
-def steps(first: str, *rest: tuple[float, str]) -> dashboard.ThresholdsConfig:
-    """Colours: the first for the lowest values, each other from its value on."""
-    found = [models.Threshold(value=None, color=first)]
-    found += [models.Threshold(value=value, color=colour) for value, colour in rest]
-    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
-
-
 def by_threshold() -> dashboard.FieldColor:
     """Values in the colours of the thresholds."""
     return dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
@@ -92,11 +78,7 @@ def by_threshold() -> dashboard.FieldColor:
 def bars_now(title: str, description: str, sql: str) -> bargauge.Panel:
     """A bar for each device: ``sql`` returns ``time``, ``metric`` (its name) and a value."""
     return (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .datasource(CHOSEN_SOURCE)
-        .with_target(Query(sql, "time_series"))
+        described(bargauge.Panel(), title, description, Query(sql, "time_series"))
         .height(8)
         .span(8)
         .unit("short")
@@ -125,11 +107,7 @@ def day_bars(title: str, description: str, sql: str) -> barchart.Panel:
 def bars(title: str, description: str, query: Query) -> barchart.Panel:
     """A group of bars for each row; its first column names them."""
     return (
-        barchart.Panel()
-        .title(title)
-        .description(description)
-        .datasource(CHOSEN_SOURCE)
-        .with_target(query)
+        described(barchart.Panel(), title, description, query)
         .height(8)
         .span(12)
         .unit("short")
@@ -147,11 +125,7 @@ def bars(title: str, description: str, query: Query) -> barchart.Panel:
 def scatter(title: str, description: str, sql: str, x: str) -> xychart.Panel:
     """Points: of the column ``x``, and of each other column that ``sql`` returns over it."""
     return (
-        xychart.Panel()
-        .title(title)
-        .description(description)
-        .datasource(CHOSEN_SOURCE)
-        .with_target(Query(sql, "table"))
+        described(xychart.Panel(), title, description, Query(sql, "table"))
         .height(10)
         .span(12)
         .unit("short")
@@ -201,20 +175,12 @@ ORDER BY 1"""
         "0": models.ValueMappingResult(text=off, color="gray", index=1),
     }
     return (
-        statetimeline.Panel()
-        .title(title)
-        .description(description)
-        .datasource(CHOSEN_SOURCE)
-        .with_target(Query(sql, "time_series"))
+        timeline_panel(title, description, sql, "time_series")
         .height(8)
         .span(8)
-        .unit("none")
         .interval("5s")
         .max_data_points(POINTS)
         .mappings([models.ValueMap(options=words)])
-        .merge_values(True)
-        .line_width(0)
-        .fill_opacity(70)
         .show_value(shapes.VisibilityMode.AUTO)
     )
 
@@ -224,12 +190,3 @@ def units_of(panel: Panel, units: dict[str, str]) -> Panel:
     for column, unit in units.items():
         panel.override_by_name(column, [models.DynamicConfigValue("unit", unit)])
     return panel
-
-
-def devices_linked(panel: table.Panel) -> table.Panel:
-    """A click on a device leads to its own dashboard."""
-    link = {
-        "title": "Device",
-        "url": "/d/technopark-device?var-device=${__data.fields.Device}&${__url_time_range}",
-    }
-    return panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])

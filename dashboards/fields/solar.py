@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders import (
 )
 
 from dashboards.board import board, fill
+from dashboards.defaults import number_panel, steps
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
     BOTH,
@@ -22,9 +23,7 @@ from dashboards.fields.panels import (
     day_bars,
     limits_drawn,
     lines,
-    numbers,
     scatter,
-    steps,
     switch_timeline,
     units_of,
 )
@@ -89,7 +88,7 @@ def capacity() -> dashboard.TextBoxVariable:
 def power_now() -> stat.Panel:
     """What comes at this moment."""
     return (
-        numbers(
+        number_panel(
             "Power now",
             "Sum over the chosen plants of the newest power, from the modules (DC) and into the "
             "grid (AC). A plant whose newest value is not in the chosen time does not count.",
@@ -106,7 +105,7 @@ WHERE {of(KEY, "dc_power", "ac_power")} AND $__timeFilter(ts)""",
 def energy() -> stat.Panel:
     """What has come."""
     return (
-        numbers(
+        number_panel(
             "Energy",
             "Sum over the chosen plants, by how far the counter energy_total rose: on the day in "
             "which the chosen time ends, from midnight of the park on, and in the chosen time. A "
@@ -125,7 +124,7 @@ def energy() -> stat.Panel:
 
 def performance() -> stat.Panel:
     """How well the plants do for the light that they have."""
-    panel = numbers(
+    panel = number_panel(
         "Performance",
         "Mean of the chosen plants over the chosen time, at most its last 31 days, by whole "
         "hours. Specific yield: kWh into the grid for each kWp. Performance ratio: the specific "

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.integration.dashboards.asking import Answer
+from dashboards.asking import Answer
 from tests.previews.units import DEFAULT_STEPS, PALETTE, colour, written
 
 Json = dict[str, Any]

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
+from dashboards.asking import Answer, Session, ask, choose, view_of
 from dashboards.macros import Value, View, seconds
-from tests.integration.dashboards.asking import Answer, Session, ask, choose, view_of
 from tests.previews import charts, figures
 from tests.previews.units import BACKGROUND, EDGE, PANEL, TEXT, WEAK, colour
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from tests.integration.dashboards.asking import Answer, Asked
+from dashboards.asking import Answer, Asked
 
 LATITUDES, LONGITUDES = {"latitude", "lat"}, {"longitude", "lon", "lng"}
 MOST_POINTS = 60_000

@@ -19,9 +19,7 @@ import psycopg
 import pytest
 from PIL import Image
 
-from dashboards.catalogue import operator_dashboards, panels_of, park_dashboards, tenant_dashboards
-from dashboards.macros import UnknownMacroError
-from tests.integration.dashboards.asking import (
+from dashboards.asking import (
     Answer,
     Asked,
     Session,
@@ -30,6 +28,8 @@ from tests.integration.dashboards.asking import (
     queries_of,
     view_of,
 )
+from dashboards.catalogue import operator_dashboards, panels_of, park_dashboards, tenant_dashboards
+from dashboards.macros import UnknownMacroError
 from tests.integration.dashboards.shapes import complaints
 from tests.integration.dashboards.worlds import LIMIT, TEXT, World, world_of
 from tests.previews.page import picture

@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from dashboards import rendering
+from dashboards.asking import choose
 from dashboards.language import translated
 from dashboards.macros import View, expand
 from storage.migrate import set_grafana_password
@@ -214,10 +215,12 @@ def test_what_is_chosen_at_the_top_limits_the_values(
 
 
 @pytest.mark.parametrize("title", QUERIES)
-def test_a_choice_without_devices_leaves_every_panel_working(
+def test_a_choice_without_devices_leaves_every_panel_working_and_empty(
     grafana: psycopg.Connection, title: str
 ) -> None:
-    ask(grafana, QUERIES[title], park=["nowhere"])
+    rows = ask(grafana, QUERIES[title], park=["nowhere"])
+    # Numbers count nothing, and lists and lines have nothing in them.
+    assert not any(value for row in rows for value in row.values())
 
 
 def test_the_choices_at_the_top_are_names_with_their_ids(grafana: psycopg.Connection) -> None:
@@ -230,6 +233,26 @@ def test_the_choices_at_the_top_are_names_with_their_ids(grafana: psycopg.Connec
         "motors"
     ]
     assert ask(grafana, VARIABLES["metric"]) == [{"metric": "temperature"}]
+
+
+def test_what_is_chosen_at_the_top_comes_from_the_variables_own_queries(
+    grafana: psycopg.Connection,
+) -> None:
+    variables = [
+        {"name": "device", "type": "query", "query": "SELECT 'a' AS __text, 'b' AS __value",
+         "includeAll": True, "allValue": "'*'", "multi": True},
+        {"name": "metric", "type": "query",
+         "query": "SELECT x || '-of-' || $device FROM unnest('{m,n}'::text[]) x"},
+        {"name": "either", "type": "query", "query": "VALUES ('x'), ('y')", "multi": True,
+         "includeAll": True},
+        {"name": "after", "type": "custom", "query": "1 hour,1 day"},
+    ]  # fmt: skip
+    board = {"templating": {"list": variables}}
+    chosen, there = choose(grafana, board, last_hour(), everything=True)
+    assert chosen == {
+            "device": ["*"], "metric": "m-of-*", "either": ["x", "y"], "after": "1 hour",
+    }  # fmt: skip
+    assert there["either"] == ["x", "y"]
 
 
 @pytest.mark.parametrize("title", [t for t, q in QUERIES.items() if "$__timeFilter" in q])

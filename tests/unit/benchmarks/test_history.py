@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import past
-from benchmarks.dashboards import panels_of, view
 from benchmarks.plot import draw_history
 from benchmarks.results import Table
 
@@ -65,25 +63,3 @@ def test_a_figure_below_what_it_has_to_be_is_said() -> None:
     assert table.broken() == ["history: export_per_s is 400000, it has to be at least 500000"]
     table.figures["export_per_s"] = 500_000
     assert table.broken() == []
-
-
-@pytest.mark.parametrize(
-    ("length", "panel", "interval"),
-    [
-        (timedelta(hours=1), {}, timedelta(seconds=5)),
-        (timedelta(hours=1), {"interval": "1m"}, timedelta(minutes=1)),
-        (timedelta(days=1), {"interval": "5s"}, timedelta(minutes=1)),
-        (timedelta(days=7), {}, timedelta(minutes=10)),
-        (timedelta(days=7), {"maxDataPoints": 100}, timedelta(hours=2)),
-        (timedelta(days=365), {}, timedelta(hours=6)),
-    ],
-)
-def test_a_panel_has_the_interval_that_grafana_chooses(
-    length: timedelta, panel: dict[str, object], interval: timedelta
-) -> None:
-    assert view(length, panel).interval == interval
-
-
-def test_panels_in_rows_are_looked_at_too() -> None:
-    board = {"panels": [{"id": 1}, {"id": 2, "type": "row", "panels": [{"id": 3}]}]}
-    assert [panel["id"] for panel in panels_of(board)] == [1, 2, 3]

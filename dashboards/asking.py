@@ -44,6 +44,7 @@ class Asked:
 
     Attributes:
         name: where it is.
+        title: of its panel; or the name of the mark.
         kind: of the panel; or `variable`, `annotation`.
         target: the query as it is stored.
         view: what is looked at.
@@ -51,6 +52,7 @@ class Asked:
     """
 
     name: str
+    title: str
     kind: str
     target: Json
     view: View
@@ -97,7 +99,7 @@ def choose(
         there[name] = found = options(session, variable, view, chosen)
         current = (variable.get("current") or {}).get("value")
         if variable.get("includeAll") and (everything or not found):
-            chosen[name] = ["*"] if variable["allValue"] == "'*'" else found
+            chosen[name] = ["*"] if variable.get("allValue") == "'*'" else found
         elif everything and isinstance(current, str) and current in found:
             chosen[name] = current
         else:
@@ -130,13 +132,13 @@ def queries_of(
     """
     whole = View.of(start, end, 24 * COLUMN)
     for mark in board.get("annotations", {}).get("list", []):
-        yield Asked(f"{board['uid']}: mark {mark['name']}", "annotation", mark["target"], whole)
+        name = f"{board['uid']}: mark {mark['name']}"
+        yield Asked(name, mark["name"], "annotation", mark["target"], whole)
     for panel in panels_of(board):
         for target in panel.get("targets", []):
             name = f"{board['uid']}: {panel['title']} [{target['refId']}]"
-            yield Asked(
-                name, panel["type"], target, view_of(panel, start, end), first(panel, there)
-            )
+            view = view_of(panel, start, end)
+            yield Asked(name, panel["title"], panel["type"], target, view, first(panel, there))
 
 
 def first(panel: Json, there: Mapping[str, list[str]]) -> dict[str, Value]:
