@@ -7,7 +7,7 @@ numbers alone, because Grafana shows them to people of any language.
 
 from __future__ import annotations
 
-from dashboards.board import Annotation
+from dashboards.layout import Annotation
 
 # `sqlstring` quotes one value as it quotes several. "All" stays the '*' that the variable says.
 OF_DEVICE = "('*' IN (${device:sqlstring}) OR device IN (${device:sqlstring}))"

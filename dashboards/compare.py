@@ -7,7 +7,6 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.annotations import bookings, rejection_bursts, stage_changes
-from dashboards.board import board, fill
 from dashboards.defaults import (
     Query,
     described,
@@ -19,6 +18,7 @@ from dashboards.defaults import (
     with_device_links,
     with_units,
 )
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-compare"

@@ -13,7 +13,6 @@ from dashboards.annotations import (
     rejection_bursts,
     stage_changes,
 )
-from dashboards.board import board, fill
 from dashboards.defaults import (
     fixed,
     number_panel,
@@ -24,6 +23,7 @@ from dashboards.defaults import (
     timeline_panel,
     with_lanes,
 )
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 from dashboards.states import COLOURS, CONNECTION, STATE, coloured, mapped, silent_after
 

@@ -7,7 +7,6 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import traffic
 from dashboards.annotations import rejection_bursts
-from dashboards.board import board, fill
 from dashboards.defaults import (
     bars,
     one,
@@ -17,6 +16,7 @@ from dashboards.defaults import (
     with_device_links,
     with_units,
 )
+from dashboards.layout import board, fill
 from dashboards.rolled import DAYS_OF_MANY, rolled
 from dashboards.states import devices_by_state, silent_after
 

@@ -8,7 +8,6 @@ from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards import traffic
 from dashboards.annotations import rejection_bursts, stage_changes
-from dashboards.board import board, fill
 from dashboards.completeness import with_completeness
 from dashboards.defaults import (
     bars,
@@ -16,6 +15,7 @@ from dashboards.defaults import (
     time_panel,
     with_device_links,
 )
+from dashboards.layout import board, fill
 from dashboards.states import COLOURS, STATE, coloured, devices_by_state, silent_after
 
 UID = "technopark-home"

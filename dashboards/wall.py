@@ -7,8 +7,8 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.annotations import bookings, rejection_bursts
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, one, table_panel, time_panel, with_units
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 from dashboards.states import COLOURS, STATE, coloured, mapped, silent_after
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import barchart, bargauge, dashboard, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.board import board, fill
 from dashboards.defaults import Query, steps, table_panel, time_panel, with_device_links
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.ispu import BANDS, BANDS_PM2_5, BANDS_PM10, BREAKS
@@ -25,6 +24,7 @@ from dashboards.fields.panels import (
     zones_drawn,
 )
 from dashboards.fields.sums import RECENT, days, hours, increments, zones
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-air"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, stat, statetimeline, timeseries
 
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, steps, time_panel, with_units
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
@@ -22,6 +21,7 @@ from dashboards.fields.panels import (
     units_of,
 )
 from dashboards.fields.sums import RECENT, SECONDS
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-battery"

@@ -11,8 +11,8 @@ from dashboards.annotations import (
     rejection_bursts,
     stage_changes,
 )
-from dashboards.board import Annotation
 from dashboards.defaults import several
+from dashboards.layout import Annotation
 
 # So many lines can be told apart, and so many devices are read within a moment.
 MOST = 10

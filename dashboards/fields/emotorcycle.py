@@ -12,7 +12,6 @@ from grafana_foundation_sdk.builders import (
     timeseries,
 )
 
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, steps, table_panel, with_device_links
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
@@ -32,6 +31,7 @@ from dashboards.fields.panels import (
 )
 from dashboards.fields.sums import RECENT, SECONDS, days, hours, increments, zones
 from dashboards.fields.track import track
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-emotorcycle"

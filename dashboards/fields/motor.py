@@ -17,7 +17,6 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xy
 
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, one, steps, time_panel, with_units
 from dashboards.fields.choice import marks, offered
 from dashboards.fields.panels import (
@@ -34,6 +33,7 @@ from dashboards.fields.panels import (
     zones_drawn,
 )
 from dashboards.fields.spectrum import SPECTRUM, WAVEFORM
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-motor"

@@ -11,7 +11,6 @@ from grafana_foundation_sdk.builders import (
     xychart,
 )
 
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, steps
 from dashboards.fields.choice import chosen, devices, marks, of
 from dashboards.fields.panels import (
@@ -28,6 +27,7 @@ from dashboards.fields.panels import (
     units_of,
 )
 from dashboards.fields.sums import days, hours, increments, zones
+from dashboards.layout import board, fill
 from dashboards.rolled import rolled
 
 UID = "technopark-solar"

@@ -16,9 +16,9 @@ from dashboards.annotations import (
     rejection_bursts,
     stage_changes,
 )
-from dashboards.board import Annotation
 from dashboards.catalogue import operator_dashboards, park_dashboards, tenant_dashboards
 from dashboards.language import translated_boards
+from dashboards.layout import Annotation
 from dashboards.macros import View, expand
 from storage.grafana import Memory
 from tests.conftest import cloned

@@ -14,8 +14,8 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import catalogue, rendering
-from dashboards.board import TAG
 from dashboards.defaults import GRAFANA_UNITS
+from dashboards.layout import TAG
 
 Json = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.defaults import bars
-from dashboards.health_lines import lines, over_time
-from dashboards.vitals import growing, of, sampled
+from dashboards.health.lines import lines, over_time
+from dashboards.health.vitals import growing, of, sampled
 
 
 def panels() -> list[timeseries.Panel]:

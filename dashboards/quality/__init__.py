@@ -8,12 +8,13 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard, stat, table
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards import quality_history, traffic
+from dashboards import traffic
 from dashboards.annotations import rejection_bursts, stage_changes
-from dashboards.board import board, fill
 from dashboards.completeness import COMPLETE, with_completeness
 from dashboards.defaults import number_panel, several, steps, table_panel, with_device_links
-from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, OF_DEVICES, SAMPLE, WATCHED
+from dashboards.layout import board, fill
+from dashboards.quality import history
+from dashboards.quality.choice import CHOSEN, FLAGGED, IS_METRIC, OF_DEVICES, SAMPLE, WATCHED
 from dashboards.rolled import DAYS_OF_MANY, rolled
 
 UID = "technopark-quality"
@@ -35,9 +36,9 @@ def data_quality() -> dashboard.Dashboard:
         [
             completeness(), late(), out_of_range(), rejections(),
             least_complete(), silences(),
-            quality_history.completeness_by_device(), quality_history.completeness_by_metric(),
-            quality_history.arrivals(), quality_history.out_of_range(),
-            traffic.rejections_by_reason(CHOSEN), quality_history.connection(),
+            history.completeness_by_device(), history.completeness_by_metric(),
+            history.arrivals(), history.out_of_range(),
+            traffic.rejections_by_reason(CHOSEN), history.connection(),
         ],
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ def silences() -> table.Panel:
         "three expected intervals; from a chosen time of ten days on, more than a day. Of the "
         "chosen devices, the 100 that were heard the longest ago (15, from four days on). Without "
         "an end, it is silent still.",
-        quality_history.SILENCES,
+        history.SILENCES,
     )
     panel.max_data_points(100)
     panel.override_by_name("Silent for", [models.DynamicConfigValue("unit", "s")])

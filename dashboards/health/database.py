@@ -7,8 +7,8 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.defaults import fixed
-from dashboards.health_lines import lines, over_time
-from dashboards.vitals import of, sampled
+from dashboards.health.lines import lines, over_time
+from dashboards.health.vitals import of, sampled
 
 
 def panels() -> list[timeseries.Panel]:

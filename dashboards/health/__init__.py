@@ -8,10 +8,10 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard, stat
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards import health_database, health_ingest, health_registry
-from dashboards.board import board, fill
 from dashboards.defaults import number_panel, steps
-from dashboards.vitals import INGEST, growing, newest
+from dashboards.health import database, ingest, registry
+from dashboards.health.vitals import INGEST, growing, newest
+from dashboards.layout import board, fill
 
 UID = "technopark-health"
 
@@ -31,11 +31,11 @@ def platform_health() -> dashboard.Dashboard:
             parts(), connected(), lag(), journal(), waiting(), dropped(),
             connections(), transaction(), rollups(), pool(), mail(), password_file(),
             "Ingest",
-            *health_ingest.panels(),
+            *ingest.panels(),
             "Broker and registry",
-            *health_registry.panels(),
+            *registry.panels(),
             "Database",
-            *health_database.panels(),
+            *database.panels(),
         ],
     )  # fmt: skip
 

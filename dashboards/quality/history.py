@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.defaults import time_panel, timeline_panel, with_lanes
-from dashboards.quality_choice import CHOSEN, FLAGGED, IS_METRIC, SAMPLE, WATCHED, first
+from dashboards.quality.choice import CHOSEN, FLAGGED, IS_METRIC, SAMPLE, WATCHED, first
 from dashboards.rolled import DAYS_OF_MANY, HOURS, rolled
 from dashboards.states import CONNECTION
 

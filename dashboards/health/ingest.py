@@ -5,8 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.defaults import bars
-from dashboards.health_lines import line_each, lines, over_time
-from dashboards.vitals import INGEST, growing, sampled
+from dashboards.health.lines import line_each, lines, over_time
+from dashboards.health.vitals import INGEST, growing, sampled
 
 
 def panels() -> list[timeseries.Panel]:
