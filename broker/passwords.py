@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import os
@@ -129,13 +130,28 @@ def reload(pid_file: Path) -> bool:
     """Tell the broker to read its files again.
 
     Returns:
-        Whether a broker was there to be told. One that starts later reads them anyway.
+        Whether it was told. One that starts, or does not run, is not; whoever connects to it
+        afterwards knows that it is there to be told.
     """
     try:
-        os.kill(int(pid_file.read_text()), signal.SIGHUP)
+        process = Path("/proc") / str(int(pid_file.read_text()))
+        status = (process / "status").read_text()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return False
-    return True
+    # After a crash the id may be another process's; and Mosquitto writes it long before it
+    # handles the signal, which would end it until then.
+    if not (status.startswith("Name:\tmosquitto\n") and catches(status, signal.SIGHUP)):
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(process.name), signal.SIGHUP)
+        return True
+    return False
+
+
+def catches(status: str, number: signal.Signals) -> bool:
+    """Whether a process, by its ``/proc/…/status``, has a handler for a signal."""
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def internal_entries(passwords: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -197,12 +197,19 @@ set -eu
 cd '{config.folder}'
 rm -f '{config.process_id}'
 version() {{ stat -c '%i %y %s' passwords; }}
+# Whether the broker has a handler for SIGHUP, bit 0 of the mask: else it ends of it, or loses it.
+handled() {{
+    while read -r key mask; do
+        [ "$key" != SigCgt: ] || break
+    done < /proc/$$/status
+    case $mask in *[13579bdf]) ;; *) false ;; esac
+}}
 (
     known=$(version)
     # $$ is this script, and after both exec the broker.
     while sleep 0.5 && kill -0 $$ 2>/dev/null; do
         now=$(version)
-        if [ "$now" != "$known" ] && [ -s '{config.process_id}' ]; then
+        if [ "$now" != "$known" ] && handled; then
             kill -HUP $$
             known=$now
         fi

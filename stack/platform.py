@@ -39,6 +39,8 @@ class Platform:
         tell: told in a few words what is being done.
         warnings: what an operator should know now.
         first_token: the first administrator's, on the run that made it; None on all others.
+        looked_after: when things were last looked after that slowly go wrong, of the clock.
+        certificate_is_new: the broker has not been told of it.
     """
 
     settings: Settings
@@ -49,6 +51,7 @@ class Platform:
     warnings: list[str] = field(default_factory=list)
     first_token: str | None = None
     looked_after: float = 0.0
+    certificate_is_new: bool = False
 
     def __post_init__(self) -> None:
         self.credentials = credentials.load(self.home)
@@ -114,8 +117,9 @@ class Platform:
         self.looked_after = self.supervisor.clock()
         for child in self.supervisor.children.values():
             keep_small(child.service.log)
-        if tls.ensure(self.home, self.runtime.owner("mosquitto")):
-            passwords.reload(self.home.broker / "mosquitto.pid")
+        self.certificate_is_new |= tls.ensure(self.home, self.runtime.owner("mosquitto"))
+        if self.certificate_is_new:
+            self.certificate_is_new = not passwords.reload(self.home.broker / "mosquitto.pid")
         self.warnings = warnings(self.home)
 
     def record(self, changed: Child) -> None:

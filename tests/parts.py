@@ -142,9 +142,14 @@ class RunningBroker:
         entries = [(user, hashed) for user, hashed in known if user not in devices]
         entries += [(device, passwords.hash_secret(device)) for device in devices]
         passwords.replace(file, passwords.render(entries))
-        assert passwords.reload(self.folder / "mosquitto.pid")
+        self.reload()
         for device in devices:
             wait_until(partial(self.accepts, device, device), f"{device} is let in")
+
+    def reload(self) -> None:
+        """Make the broker read its files again; it listens a moment before it can be told."""
+        pid_file = self.folder / "mosquitto.pid"
+        wait_until(partial(passwords.reload, pid_file), "the broker to be told")
 
     def accepts(self, user: str, password: str) -> bool:
         """Whether the broker lets a device in."""

@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import mqtt5
 import psutil
@@ -126,11 +128,31 @@ def test_a_device_whose_secret_is_revoked_is_disconnected_within_two_seconds(
         kept = [line for line in file.read_text().splitlines(True) if not line.startswith("dev-a")]
         started = time.monotonic()
         passwords.replace(file, "".join(kept))
-        passwords.reload(broker.folder / "mosquitto.pid")
+        broker.reload()
         wait_until(lambda: left, "the disconnection")
         assert left[0] - started < 2
         assert other.is_connected()
         assert not broker.accepts("dev-a", "dev-a")
+
+
+def test_a_broker_that_is_told_all_the_time_while_it_starts_does_start(
+    broker: RunningBroker,
+) -> None:
+    broker.kill()
+    over = Event()
+
+    def tell_all_the_time() -> None:
+        while not over.is_set():
+            passwords.reload(broker.folder / "mosquitto.pid")
+
+    # Not the other way round: a broker ends with the thread that started it.
+    with ThreadPoolExecutor() as pool:
+        pool.submit(tell_all_the_time)
+        try:
+            broker.start()
+        finally:
+            over.set()
+    broker.add("dev-a")
 
 
 def test_a_message_larger_than_allowed_ends_the_connection_and_is_not_swallowed(

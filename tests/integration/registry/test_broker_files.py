@@ -177,7 +177,7 @@ def test_a_broker_that_was_not_told_of_the_last_file_is_told_at_the_start(
     file = broker.folder / "passwords"
     current = file.read_text()
     passwords.replace(file, passwords.render(passwords.internal_entries(USERS)))
-    assert passwords.reload(broker.folder / "mosquitto.pid")
+    broker.reload()
     wait_until(lambda: not broker.accepts("roof-1", secret), "the broker has the other file")
     passwords.replace(file, current)
     wired.start()

@@ -71,7 +71,7 @@ def allow_only(broker: RunningBroker, *devices: str) -> None:
     """Replace the credentials of the devices, as the registry does."""
     entries = passwords.internal_entries({**USERS, **{device: device for device in devices}})
     passwords.replace(broker.folder / "passwords", passwords.render(entries))
-    assert passwords.reload(broker.folder / "mosquitto.pid")
+    broker.reload()
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,16 @@ def test_a_broker_that_is_not_there_is_not_told(tmp_path: Path, content: str | N
     if content is not None:
         file.write_text(content)
     assert not reload(file)
+
+
+@pytest.mark.parametrize("name", ["mosquitto", "another"])
+def test_a_program_that_the_signal_would_end_is_not_told(tmp_path: Path, name: str) -> None:
+    program = tmp_path / name
+    program.symlink_to("/usr/bin/sleep")
+    file = tmp_path / "mosquitto.pid"
+    with subprocess.Popen([program, "60"]) as process:
+        file.write_text(str(process.pid))
+        assert not reload(file)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.2)
+        process.kill()
