@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.ready
 	$(BIN)/technopark up --demo $(ARGS)
 
-# Most tests wait for services, so two at a time take little more than half as long. They go in
+# Most tests wait for services, so three at a time keep two cores busy. They go in
 # order: the longest, those of the whole platform, first, so that no process waits for one at the end.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
