@@ -29,13 +29,12 @@ def of_keys(metric: str) -> str:
     )
 
 
-def ours(metric: str, seconds: int, bucket: str = "10 minutes", value: str = "avg(value)") -> str:
-    """A metric of each vehicle in buckets, from the end backwards."""
+def ours(metric: str, seconds: int, value: str = "sum / n") -> str:
+    """A metric of each vehicle by ten minutes from the end backwards, from the rollup."""
     return (
-        f"SELECT series_id AS who, time_bucket('{bucket}', ts) AS bucket, {value} AS value "
-        f"FROM readings WHERE {of_series(metric)} "
-        f"AND ts >= to_timestamp({END_S - seconds}) AND ts < to_timestamp({END_S}) "
-        "GROUP BY who, bucket"
+        f"SELECT series_id AS who, bucket, {value} AS value FROM readings_10m "
+        f"WHERE {of_series(metric)} AND bucket >= to_timestamp({END_S - seconds}) "
+        f"AND bucket < to_timestamp({END_S})"
     )
 
 
@@ -120,7 +119,7 @@ VEHICLES = [
         "how often they break down, 30 d": both(
             BREAKS,
             (
-                ours("broken", MONTH, value="max(value)"),
+                ours("broken", MONTH, value="max"),
                 plain("broken", MONTH, value="max(dbl_v)"),
             ),
         ),

@@ -31,7 +31,7 @@ CHOSEN = """metric = '$metric' AND device = ANY(ARRAY(
 # The mean of each device at each point in time.
 POINTS = f"""SELECT $__timeGroupAlias(ts, $__interval), device, min(unit) AS unit,
     sum(sum) / sum(n) AS mean
-  FROM {rolled(CHOSEN)} AS r
+  FROM {rolled(CHOSEN, few=True)} AS r
   GROUP BY 1, 2"""
 
 
@@ -94,7 +94,7 @@ def figures() -> table.Panel:
             "one, and how many there are; the highest mean first, 20 devices at most.",
             f"""SELECT device AS "Device", sum(sum) / sum(n) AS "Mean", min(min) AS "Lowest",
   max(max) AS "Highest", last(last, ts) AS "Last", min(unit) AS "Unit", sum(n) AS "Values"
-FROM {rolled(CHOSEN)} AS r
+FROM {rolled(CHOSEN, few=True)} AS r
 GROUP BY device
 ORDER BY 2 DESC""",
         )

@@ -28,11 +28,12 @@ def metric_over_time() -> timeseries.Panel:
         "$metric",
         "The mean, and as a band the lowest and the highest value, of each point in time. The "
         "limits of the model are dashed where they are near: no farther from the values than these "
-        "are from one another. From ten minutes a point on, points are whole hours or days.",
+        "are from one another. From ten minutes a point on, points are of whole ten minutes, hours "
+        "or days.",
         f"""WITH points AS (
   SELECT $__timeGroupAlias(ts, $__interval), ' [' || min(unit) || ']' AS unit,
     sum(sum) / sum(n) AS mean, min(min) AS low, max(max) AS high
-  FROM {rolled(OF_METRIC)} AS r
+  FROM {rolled(OF_METRIC, few=True)} AS r
   GROUP BY 1
 ), spread AS (
   SELECT min(low) AS low, max(high) AS high, max(high) - min(low) AS width FROM points

@@ -22,7 +22,7 @@ COMMUNITY = (
 
 
 def ensure(connection: psycopg.Connection) -> None:
-    """Give ``readings_1m``, ``readings_1h`` and ``readings_1d`` the meaning of the edition.
+    """Give ``readings_1m`` and those of longer buckets the meaning of the edition.
 
     Args:
         connection: in autocommit mode, as the owner of the database. Nothing is changed that is

@@ -1,4 +1,4 @@
-"""The job that keeps the rollups where TimescaleDB does not: ADR 0019.
+"""The job that keeps the rollups where TimescaleDB does not: ADRs 0019 and 0031.
 
 Each step is one short transaction, and can be done twice. Many processes may call it: they take
 turns.
@@ -22,6 +22,9 @@ QUERIES = queries.load("rollups")
 # An hour is summed up so long after its end: what comes later is late, and costs a second time.
 SETTLING = timedelta(minutes=5)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# A series with so many readings in an hour is dense: of it ten minutes are kept. A row of theirs is
+# as large as two readings, and stands for five or more.
+DENSE = 30
 # So many stale hours are summed up in one step at most.
 STALE = 2000
 # Hours times series in one step.
@@ -77,7 +80,11 @@ class Rollups:
         if turn is None or turn["native"]:
             return False
         if turn["watermark"] == turn["frontier"]:
-            return await self.renew(connection) or await announce(connection, self.settling)
+            return (
+                await self.renew(connection)
+                or await self.extend(connection, turn["watermark"])
+                or await announce(connection, self.settling)
+            )
         if not turn["asked"]:
             await connection.execute(QUERIES["ask"])
             return True
@@ -96,6 +103,7 @@ class Rollups:
         while start < end and (series := await self.next_series(connection, after, end - start)):
             with self.measured():
                 await sum_up_hours(connection, series, start, end)
+                await begin_tens(connection, series, start, end)
                 if end == day_of(start) + DAY:
                     await sum_up_day(connection, series, start)
             await connection.commit()
@@ -132,7 +140,21 @@ class Rollups:
         taken = await only(connection, QUERIES["take_stale"], {"day": day, "limit": limit})
         with self.measured():
             await sum_up_hours(connection, taken["series"], taken["start"], taken["end"])
+            await renew_tens(connection, taken["series"], taken["start"], taken["end"])
             await sum_up_day(connection, taken["series"], taken["start"])
+        return True
+
+    async def extend(self, connection: Connection, watermark: datetime) -> bool:
+        """Keep ten minutes of a day more, of series that were dense before; False: of none."""
+        bounds = {"watermark": watermark}
+        day = (await only(connection, QUERIES["last_wanted"], bounds))["day"]
+        if day is None:
+            return False
+        parameters = {"day": day, "limit": max(1, self.effort // 24), **bounds}
+        rows = await every(connection, QUERIES["extend_tens"], parameters)
+        with self.measured():
+            end = min(day + DAY, watermark)
+            await sum_up_tens(connection, [row["id"] for row in rows], day, end)
         return True
 
     @contextmanager
@@ -170,6 +192,33 @@ async def sum_up_hours(
     await connection.execute(QUERIES["sum_up_hours"], parameters, prepare=False)
 
 
+async def begin_tens(
+    connection: Connection, series: list[int], start: datetime, end: datetime
+) -> None:
+    """Sum up ten minutes after the watermark; begin with that where series have become dense."""
+    parameters = {"series": series, "start": start, "end": end, "dense": DENSE}
+    await connection.execute(QUERIES["begin_tens"], parameters, prepare=False)
+    await sum_up_tens(connection, series, start, end)
+
+
+async def renew_tens(
+    connection: Connection, series: list[int], start: datetime, end: datetime
+) -> None:
+    """Sum up ten minutes before the watermark; where none were kept and now should, note that."""
+    parameters = {"series": series, "start": start, "end": end, "dense": DENSE}
+    await connection.execute(QUERIES["want_tens"], parameters, prepare=False)
+    await sum_up_tens(connection, series, start, end)
+
+
+async def sum_up_tens(
+    connection: Connection, series: list[int], start: datetime, end: datetime
+) -> None:
+    """Sum up the ten minutes of those of the series that are dense."""
+    parameters = {"series": series, "start": start, "end": end}
+    for name in ("forget_some_tens", "sum_up_tens"):
+        await connection.execute(QUERIES[name], parameters, prepare=False)
+
+
 async def sum_up_day(connection: Connection, series: list[int], moment: datetime) -> None:
     """Sum up the hours of the day of ``moment``, of some series."""
     parameters = {"series": series, "start": day_of(moment), "end": day_of(moment) + DAY}
@@ -191,5 +240,5 @@ async def forget(connection: Connection, start: datetime, end: datetime) -> None
         start: of the chunk, which holds whole days in UTC.
         end: of the chunk.
     """
-    for name in ("forget_hours", "forget_days", "forget_stale"):
+    for name in ("forget_tens", "forget_hours", "forget_days", "forget_stale"):
         await connection.execute(QUERIES[name], {"start": start, "end": end})

@@ -61,22 +61,23 @@ WORST = f"""WITH watched AS (
 
 def share_by(column: str) -> str:
     """The query of completeness, a line for each value of ``device`` or ``metric``."""
-    return f"""{WORST}, expected AS (
-  SELECT ts, {column}, sum(due) AS due
+    # Put together and summed up, not joined: PostgreSQL, which cannot know how many rows a query
+    # makes, would compare each with each.
+    return f"""{WORST}, both_counts AS (
+  SELECT ts, {column}, due, 0 AS n
   FROM watched
   JOIN worst USING (device)
   LEFT JOIN begun USING (device)
   JOIN hours ON ts >= coalesce(beginning, '-infinity')
-  GROUP BY 1, 2
-), arrived AS (
-  SELECT ts, {column}, sum(n) AS n FROM came GROUP BY 1, 2
+  UNION ALL
+  SELECT ts, {column}, 0, n FROM came
 )
 SELECT $__timeGroupAlias(ts, $__interval), {column} AS metric,
-  least(100, 100 * sum(coalesce(n, 0)) / sum(due)) AS "Complete"
-FROM expected
-LEFT JOIN arrived USING (ts, {column})
+  least(100, 100 * sum(n) / sum(due)) AS "Complete"
+FROM both_counts
 WHERE $__timeFilter(ts)
 GROUP BY 1, 2
+HAVING sum(due) > 0
 ORDER BY 1"""
 
 

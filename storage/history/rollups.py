@@ -2,9 +2,9 @@
 
 A time that somebody sees without a break is cut into pieces. Whole days come from `readings_1d` if
 every bound of a bucket is a midnight of UTC, whole hours from `readings_1h` if every bound is a
-full hour there, and so on; what is left at both ends comes from the readings. Number, sum, least,
-greatest, first and last of pieces give those of the whole, so that the answer is that of the
-readings which may be seen, whatever it was made of.
+full hour there, and so on; what is left at both ends comes from minutes and readings. Number, sum,
+least, greatest, first and last of pieces give those of the whole, so that the answer is that of
+the readings which may be seen, whatever it was made of.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from storage.history.series import QUERIES, Part, Series
 from storage.rows import Connection
 
 # Coarse ones first: view, and the length of its buckets in µs, which begin with UTC's.
-ROLLUPS = (("readings_1d", DAY), ("readings_1h", HOUR), ("readings_1m", MINUTE))
+TENS = ("readings_10m", 10 * MINUTE)
+ROLLUPS = (("readings_1d", DAY), ("readings_1h", HOUR), TENS, ("readings_1m", MINUTE))
 EACH = "readings_each"
 # The numbers are small enough for integers, whose sum is a bigint and not a numeric.
 COLUMNS = {
@@ -57,6 +58,9 @@ def pieces(part: Part, edges: Times) -> list[Piece]:
     """
     inner = edges[1:-1]
     fitting = [(view, length) for view, length in ROLLUPS if not (inner % length).any()]
+    # At the ends of hours and days they would be two questions more, for an hour at most.
+    if fitting[:1] != [TENS]:
+        fitting = [each for each in fitting if each != TENS]
     return list(cut(part, fitting))
 
 

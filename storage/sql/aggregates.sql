@@ -1,4 +1,4 @@
--- What stands behind the names readings_1m, readings_1h and readings_1d. Both editions give them the
+-- What stands behind the names readings_1m, readings_10m, readings_1h and readings_1d. Both editions give them the
 -- same columns, so that whoever reads them, and the views of tenants that are made of them, need not
 -- know which edition it is.
 
@@ -25,6 +25,30 @@ SELECT series_id, time_bucket(INTERVAL '1 minute', ts) AS bucket, count(*) AS n,
        first(value, ts) AS first, min(ts) AS first_ts, last(value, ts) AS last, max(ts) AS last_ts
 FROM readings
 GROUP BY series_id, bucket;
+
+CREATE OR REPLACE VIEW readings_10m AS
+SELECT series_id, bucket, n, sum, min, max, first, first_ts, last, last_ts
+FROM rollup_tens
+WHERE bucket < rollup_watermark()
+UNION ALL
+SELECT series_id, time_bucket(INTERVAL '10 minutes', ts), count(*), sum(value), min(value), max(value),
+       first(value, ts), min(ts), last(value, ts), max(ts)
+FROM readings
+WHERE ts >= rollup_watermark()
+GROUP BY 1, 2
+UNION ALL
+-- What is not kept: of series that are not dense, and of what dense ones had before.
+SELECT s.id, r.bucket, r.n, r.sum, r.min, r.max, r.first, r.first_ts, r.last, r.last_ts
+FROM series s
+CROSS JOIN LATERAL (
+    SELECT time_bucket(INTERVAL '10 minutes', ts) AS bucket, count(*) AS n,
+           sum(value) AS sum, min(value) AS min, max(value) AS max,
+           first(value, ts) AS first, min(ts) AS first_ts, last(value, ts) AS last, max(ts) AS last_ts
+    FROM readings
+    WHERE series_id = s.id AND ts < rollup_watermark() AND ts < s.tens_since
+    GROUP BY 1
+) r
+WHERE s.tens_since > '-infinity';
 
 CREATE OR REPLACE VIEW readings_1h AS
 SELECT series_id, bucket, n, sum, min, max, first, first_ts, last, last_ts
@@ -109,12 +133,21 @@ WITH NO DATA
 -- Community. What the job of the registry did before is not needed any more.
 CREATE OR REPLACE VIEW readings_1m AS
 SELECT series_id, bucket, n, sum, min, max, first, first_ts, last, last_ts FROM rollup_1m;
+CREATE OR REPLACE VIEW readings_10m AS
+SELECT series_id, time_bucket(INTERVAL '10 minutes', bucket) AS bucket, sum(n)::bigint AS n,
+       sum(sum) AS sum, min(min) AS min, max(max) AS max,
+       first(first, first_ts) AS first, min(first_ts) AS first_ts,
+       last(last, last_ts) AS last, max(last_ts) AS last_ts
+FROM rollup_1m
+GROUP BY 1, 2;
 CREATE OR REPLACE VIEW readings_1h AS
 SELECT series_id, bucket, n, sum, min, max, first, first_ts, last, last_ts FROM rollup_1h;
 CREATE OR REPLACE VIEW readings_1d AS
 SELECT series_id, bucket, n, sum, min, max, first, first_ts, last, last_ts FROM rollup_1d;
 UPDATE rollup_progress SET native = true, watermark = DEFAULT, frontier = DEFAULT, awaited = NULL;
-TRUNCATE rollup_hours, rollup_days, rollup_stale;
+TRUNCATE rollup_tens, rollup_hours, rollup_days, rollup_stale;
+UPDATE series SET tens_since = DEFAULT, tens_wanted = DEFAULT
+WHERE least(tens_since, tens_wanted) < 'infinity';
 
 -- policies --
 -- Community. A refresh takes in what has changed at any time, so late readings and deletions show

@@ -1,4 +1,4 @@
--- The job that keeps rollup_hours and rollup_days, in small transactions: ADR 0019.
+-- The job that keeps rollup_tens, rollup_hours and rollup_days, in small transactions: ADRs 0019, 0031.
 
 -- take_turn --
 -- The first statement of each of its transactions. No row: another process is at it. "settled" is
@@ -61,6 +61,65 @@ SET n = excluded.n, sum = excluded.sum, min = excluded.min, max = excluded.max,
     first = excluded.first, first_ts = excluded.first_ts,
     last = excluded.last, last_ts = excluded.last_ts;
 
+-- begin_tens --
+-- Of some series of which no ten minutes are kept: begin with this time, if an hour of it is dense.
+-- Nothing of it is behind the watermark yet.
+UPDATE series s
+SET tens_since = CASE WHEN EXISTS (
+        SELECT FROM rollup_hours h WHERE h.series_id = s.id AND h.bucket < %(start)s
+    ) THEN %(start)s ELSE '-infinity' END
+WHERE id = ANY(%(series)s) AND tens_since = 'infinity' AND EXISTS (
+    SELECT FROM rollup_hours h
+    WHERE h.series_id = s.id AND h.bucket >= %(start)s AND h.bucket < %(end)s AND h.n >= %(dense)s);
+
+-- want_tens --
+-- Of some series: note their first dense hour, where no ten minutes of it are kept.
+UPDATE series s SET tens_wanted = d.hour
+FROM (
+    SELECT series_id, min(bucket) AS hour FROM rollup_hours
+    WHERE series_id = ANY(%(series)s) AND bucket >= %(start)s AND bucket < %(end)s AND n >= %(dense)s
+    GROUP BY series_id
+) d
+WHERE s.id = d.series_id AND d.hour < least(s.tens_since, s.tens_wanted);
+
+-- last_wanted --
+-- The last day of which ten minutes have to be kept and are not.
+SELECT time_bucket(INTERVAL '1 day',
+                   max(least(tens_since, %(watermark)s)) - INTERVAL '1 microsecond') AS day
+FROM series WHERE tens_wanted < tens_since;
+
+-- extend_tens --
+-- Keep those of that day, of some of the series. The first of all their hours ends it.
+UPDATE series s
+SET tens_since = CASE WHEN EXISTS (
+        SELECT FROM rollup_hours h
+        WHERE h.series_id = s.id AND h.bucket < greatest(%(day)s, s.tens_wanted)
+    ) THEN greatest(%(day)s, s.tens_wanted) ELSE '-infinity' END
+WHERE id = ANY(ARRAY(
+    SELECT id FROM series
+    WHERE tens_wanted < tens_since AND least(tens_since, %(watermark)s) > %(day)s
+    ORDER BY id
+    LIMIT %(limit)s))
+RETURNING id;
+
+-- forget_some_tens --
+DELETE FROM rollup_tens
+WHERE series_id = ANY(%(series)s) AND bucket >= %(start)s AND bucket < %(end)s;
+
+-- sum_up_tens --
+-- After that: of those of the series that are dense.
+INSERT INTO rollup_tens
+SELECT s.id, t.*
+FROM series s
+CROSS JOIN LATERAL (
+    SELECT time_bucket(INTERVAL '10 minutes', ts) AS bucket, count(*), sum(value), min(value),
+           max(value), first(value, ts), min(ts), last(value, ts), max(ts)
+    FROM readings
+    WHERE series_id = s.id AND ts >= %(start)s AND ts >= s.tens_since AND ts < %(end)s
+    GROUP BY 1
+) t
+WHERE s.id = ANY(%(series)s) AND s.tens_since < %(end)s;
+
 -- sum_up_days --
 -- Of some series, from their hours; start and end are those of days.
 WITH fresh AS MATERIALIZED (
@@ -122,6 +181,9 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT least(now(), max(ts)) AS ts, count(*) AS series FROM latest
 ) newest;
+
+-- forget_tens --
+DELETE FROM rollup_tens WHERE bucket >= %(start)s AND bucket < %(end)s;
 
 -- forget_hours --
 DELETE FROM rollup_hours WHERE bucket >= %(start)s AND bucket < %(end)s;

@@ -91,7 +91,7 @@ def test_every_view_shows_what_is_the_parks_and_nothing_else(
     views = porto.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
     ).fetchall()
-    assert len(views) == 19
+    assert len(views) == 20
     for (view,) in views:
         rows = porto.execute(f"SELECT * FROM {view}".encode()).fetchall()
         assert rows, view

@@ -24,9 +24,9 @@ VARIABLES = {v["name"]: v["query"] for v in BOARD["templating"]["list"] if v["ty
 
 INTERVAL = timedelta(minutes=10)
 OPERATOR_VIEWS = {
-    "devices", "telemetry", "telemetry_1m", "telemetry_1h", "telemetry_1d", "states", "flags",
-    "latest", "rejections", "completeness", "metrics", "labs", "parks", "tenants", "stages",
-    "bookings", "connections", "arrivals", "commands",
+    "devices", "telemetry", "telemetry_1m", "telemetry_10m", "telemetry_1h", "telemetry_1d",
+    "states", "flags", "latest", "rejections", "completeness", "metrics", "labs", "parks",
+    "tenants", "stages", "bookings", "connections", "arrivals", "commands",
 }  # fmt: skip
 ALL: dict[str, str | Sequence[str]] = {
     "park": ["*"],

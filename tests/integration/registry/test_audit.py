@@ -35,7 +35,7 @@ UNAUDITED = {
     "audit_log", "schema_migrations", "series", "readings", "states", "flags", "latest",
     "rejections", "device_activity", "provisioned_devices", "device_search", "notices", "channels",
     "attempts", "idempotency_keys", "mails",
-    "rollup_hours", "rollup_days", "rollup_progress", "rollup_stale",
+    "rollup_tens", "rollup_hours", "rollup_days", "rollup_progress", "rollup_stale",
     "retention_done", "arrivals", "device_statuses", "vitals", "vital_sets",
     # Follow what is logged of the device, of the transfer and of the tenant.
     "device_owners", "sql_access",

@@ -262,6 +262,7 @@ def many_days(connection: psycopg.Connection, database_url: str) -> list[str]:
         f"readings_1h WHERE series_id = 2 AND {whole}",
         f"readings_1h WHERE series_id = ANY('{{1, 2}}') AND {part}",
         f"readings_1d WHERE series_id = 2 AND {whole}",
+        f"readings_10m WHERE series_id = 2 AND {part}",
         f"readings_1m WHERE series_id = 2 AND {part}",
         f"{tenant} AND {whole}",
         f"{tenant} AND {part}",
@@ -309,3 +310,60 @@ def test_where_a_series_keeps_a_step_busy_an_hour_is_summed_up_at_a_time(
     assert watermark(connection) == datetime(2026, 1, 2, 5, tzinfo=UTC)
     assert differences(connection, one) == []
     assert connection.execute("SELECT n FROM rollup_days").fetchall() == [(4,)]
+
+
+def every_minute(*hours: int) -> Readings:
+    """A reading of series 1 in each minute of these hours after the beginning."""
+    return at(*(hour + minute / 60 for hour in hours for minute in range(60)))
+
+
+def tens(connection: psycopg.Connection) -> tuple[str, int]:
+    """Since when ten minutes of series 1 are kept, and how many."""
+    row = connection.execute(
+        "SELECT tens_since::text, (SELECT count(*) FROM rollup_tens) FROM series WHERE id = 1"
+    ).fetchone()
+    assert row
+    since, count = row
+    return since, count
+
+
+def test_ten_minutes_are_kept_of_dense_series_alone_and_from_then_on(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    refresh(database_url)
+    assert tens(connection) == ("infinity", 0)
+    dense = every_minute(*range(40, 72))
+    store_readings(connection, dense)
+    refresh(database_url)
+    # From the first hour of what was summed up at once until that of the newest reading.
+    assert tens(connection) == ("2026-01-02 05:00:00+00", 1 + 31 * 6)
+    assert differences(connection, Readings.joined([one, dense])) == []
+
+
+def test_a_series_that_was_dense_from_its_first_reading_on_needs_its_readings_for_nothing(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    make_series(connection, 1)
+    dense = every_minute(0, 1, 2)
+    store_readings(connection, dense)
+    refresh(database_url)
+    assert tens(connection) == ("-infinity", 2 * 6)
+    store_readings(connection, at(-30))
+    refresh(database_url)
+    assert tens(connection) == ("-infinity", 2 * 6 + 1)
+
+
+def test_of_dense_history_that_is_imported_ten_minutes_are_kept_a_day_at_a_time(
+    connection: psycopg.Connection, database_url: str, one: Readings
+) -> None:
+    refresh(database_url)
+    imported = every_minute(-100, *range(-90, -60))
+    before = at(-200)
+    store_readings(connection, imported)
+    store_readings(connection, before)
+    # What is kept already, and what is not yet, is right after each step.
+    expected = Readings.joined([one, imported, before])
+    while step(database_url) == [True]:
+        if not stale(connection):
+            assert differences(connection, expected) == []
+    assert tens(connection) == ("2025-12-27 20:00:00+00", 31 * 6 + 5)

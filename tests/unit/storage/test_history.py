@@ -82,8 +82,10 @@ def test_the_coarsest_rollup_is_taken_whose_buckets_fit() -> None:
     assert sources(days, None, "Asia/Jakarta") == ["1d"]
     assert sources(days, "day", "Asia/Jakarta") == ["1h"]
     assert sources(days, "hour", "Asia/Makassar") == ["1h"]
-    assert sources(days, "day", "Asia/Kolkata") == ["1m"]
+    assert sources(days, "day", "Asia/Kolkata") == ["10m"]
+    assert sources(days, "day", "Asia/Kathmandu") == ["1m"]
     assert sources(days, "year", "America/St_Johns") == ["1d"]
+    assert sources(days, 20 * grid.MINUTE, "UTC") == ["10m"]
     assert sources(days, 15 * grid.MINUTE, "UTC") == ["1m"]
     assert sources(days, 10 * grid.SECOND, "UTC") == ["each"]
 
@@ -92,6 +94,7 @@ def test_what_no_whole_bucket_covers_comes_from_finer_ones() -> None:
     ragged = ("2026-03-01T10:20:30.5Z", "2026-03-04T10:20:30.5Z")
     assert sources(ragged, "week", "UTC") == ["each", "1m", "1h", "1d", "1h", "1m", "each"]
     assert sources(ragged, "hour", "UTC") == ["each", "1m", "1h", "1m", "each"]
+    assert sources(ragged, 30 * grid.MINUTE, "UTC") == ["each", "1m", "10m", "each"]
     short = ("2026-03-01T10:20:30Z", "2026-03-01T10:20:50Z")
     assert sources(short, "week", "UTC") == ["each"]
 

@@ -30,7 +30,7 @@ def test_nothing_foreign_is_in_any_relation_or_function_of_the_database(
 ) -> None:
     told = relations(sunny, connection)
     own = [text for name, text in told.items() if name.startswith(role_of(connection))]
-    assert len(own) == 17
+    assert len(own) == 18
     assert all(own)
     told |= functions(sunny, connection)
     assert [name for name, text in told.items() if leaks(text)] == []
