@@ -135,7 +135,8 @@ def size_of(connection: psycopg.Connection) -> dict[str, int]:
     """Bytes on disk, with indexes."""
     row = connection.execute(
         "SELECT hypertable_size('readings'), "
-        "hypertable_size('rollup_hours') + hypertable_size('rollup_days'), "
+        "(SELECT sum(hypertable_size(name::regclass)) "
+        " FROM unnest('{rollup_tens, rollup_hours, rollup_days}'::text[]) name), "
         "(SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
         " WHERE inhparent = 'ts_kv'::regclass)"
     ).fetchone()

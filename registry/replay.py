@@ -110,7 +110,7 @@ async def replay_rejections(
     async with opened.connection() as connection:
         messages = await rejections.messages(connection, selection, body.after(), body.limit)
         # Read before anything is sent: ingest may refuse it again before it is marked here.
-        rows = await rejections.versions(connection, device_id, messages)
+        rows = await rejections.refusals(connection, device_id, messages)
     whole = [message for message in messages if message["payload"] is not None]
     sent, problem = await send(broker, whole)
     async with opened.connection() as connection:

@@ -178,7 +178,7 @@ async def count_messages(
     return int(row["messages"])
 
 
-async def versions(connection: Connection, device_id: str, picked: Sequence[Row]) -> list[Row]:
+async def refusals(connection: Connection, device_id: str, picked: Sequence[Row]) -> list[Row]:
     """The rows of all rejections of the messages, as they are now.
 
     To be read before the messages are sent again: ``mark_replayed`` takes what is returned.
@@ -189,7 +189,7 @@ async def versions(connection: Connection, device_id: str, picked: Sequence[Row]
     parameters = {"ts": ts, "topics": [message["topic"] for message in picked]}
     return await every(
         connection,
-        QUERIES["versions"],
+        QUERIES["refusals"],
         {**parameters, "device_id": device_id, "first": min(ts), "last": max(ts)},
     )
 
@@ -202,7 +202,7 @@ async def mark_replayed(connection: Connection, device_id: str, rows: Sequence[R
     parameters = {
         "ids": [row["id"] for row in rows],
         "ts": ts,
-        "versions": [row["version"] for row in rows],
+        "refusals": [row["refusals"] for row in rows],
     }
     await connection.execute(
         QUERIES["mark_replayed"],

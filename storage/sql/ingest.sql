@@ -61,7 +61,7 @@ FROM unnest(%(ts)s::bigint[], %(device)s::text[], %(topic)s::text[], %(reason)s:
      LATERAL (SELECT to_timestamp(0) + ts * interval '1 microsecond' AS at) arrival
 ORDER BY device, at, topic, reason
 ON CONFLICT (device_id, ts, topic, reason) DO UPDATE
-SET replayed_at = NULL, detail = excluded.detail
+SET replayed_at = NULL, detail = excluded.detail, refusals = rejections.refusals + 1
 
 -- known_devices --
 SELECT id FROM devices WHERE id = ANY(%(devices)s)

@@ -101,17 +101,17 @@ FROM (
       AND ts >= %(after_ts)s AND (ts, topic) > (%(after_ts)s, %(after_topic)s)
 ) rest;
 
--- versions --
--- The rejections of some messages for whatever reason, each with the version of its row.
-SELECT id, ts, topic, xmin::text AS version
+-- refusals --
+-- The rejections of some messages for whatever reason, each with how often it was refused.
+SELECT id, ts, topic, refusals
 FROM rejections
 WHERE device_id = %(device_id)s AND ts BETWEEN %(first)s AND %(last)s
   AND (ts, topic) IN (SELECT * FROM unnest(%(ts)s::timestamptz[], %(topics)s::text[]));
 
 -- mark_replayed --
--- A row that has another version by now was refused again since: it stays open.
+-- What was refused again since stays open.
 UPDATE rejections r SET replayed_at = clock_timestamp()
-FROM unnest(%(ids)s::bigint[], %(ts)s::timestamptz[], %(versions)s::text[])
-     AS seen (id, ts, version)
+FROM unnest(%(ids)s::bigint[], %(ts)s::timestamptz[], %(refusals)s::int[])
+     AS seen (id, ts, refusals)
 WHERE r.device_id = %(device_id)s AND r.ts BETWEEN %(first)s AND %(last)s
-  AND r.id = seen.id AND r.ts = seen.ts AND r.xmin::text = seen.version;
+  AND r.id = seen.id AND r.ts = seen.ts AND r.refusals = seen.refusals;
