@@ -76,7 +76,9 @@ def run(home: Path, url: str) -> Table:
                 slowest, panels = max(slowest, worst.ms), panels + count
                 ms = f"{worst.ms:.0f}" + (" ended" if worst.ended else "")
                 reader = key.partition(":")[0]
-                result.add(board["title"], reader, str(count), worst.panel, worst.range, ms)
+                # So long that the milliseconds are not cut off instead.
+                panel = worst.panel[:38]
+                result.add(board["title"], reader, str(count), panel, worst.range, ms)
     result.figures = {"panels": panels, "slowest_ms": slowest, "readings": readings}
     result.notes = [
         f"each panel of the last {', '.join(RANGES)}, on a wide screen; ended: the database ended "

@@ -103,7 +103,7 @@ class Rollups:
         while start < end and (series := await self.next_series(connection, after, end - start)):
             with self.measured():
                 await sum_up_hours(connection, series, start, end)
-                await begin_tens(connection, series, start, end)
+                await sum_up_tens(connection, series, start, end, "begin_tens")
                 if end == day_of(start) + DAY:
                     await sum_up_day(connection, series, start)
             await connection.commit()
@@ -139,8 +139,9 @@ class Rollups:
         limit = max(1, min(STALE, self.effort // 24))
         taken = await only(connection, QUERIES["take_stale"], {"day": day, "limit": limit})
         with self.measured():
-            await sum_up_hours(connection, taken["series"], taken["start"], taken["end"])
-            await renew_tens(connection, taken["series"], taken["start"], taken["end"])
+            hours = taken["series"], taken["start"], taken["end"]
+            await sum_up_hours(connection, *hours)
+            await sum_up_tens(connection, *hours, "want_tens")
             await sum_up_day(connection, taken["series"], taken["start"])
         return True
 
@@ -192,30 +193,21 @@ async def sum_up_hours(
     await connection.execute(QUERIES["sum_up_hours"], parameters, prepare=False)
 
 
-async def begin_tens(
-    connection: Connection, series: list[int], start: datetime, end: datetime
-) -> None:
-    """Sum up ten minutes after the watermark; begin with that where series have become dense."""
-    parameters = {"series": series, "start": start, "end": end, "dense": DENSE}
-    await connection.execute(QUERIES["begin_tens"], parameters, prepare=False)
-    await sum_up_tens(connection, series, start, end)
-
-
-async def renew_tens(
-    connection: Connection, series: list[int], start: datetime, end: datetime
-) -> None:
-    """Sum up ten minutes before the watermark; where none were kept and now should, note that."""
-    parameters = {"series": series, "start": start, "end": end, "dense": DENSE}
-    await connection.execute(QUERIES["want_tens"], parameters, prepare=False)
-    await sum_up_tens(connection, series, start, end)
-
-
 async def sum_up_tens(
-    connection: Connection, series: list[int], start: datetime, end: datetime
+    connection: Connection, series: list[int], start: datetime, end: datetime, note: str = ""
 ) -> None:
-    """Sum up the ten minutes of those of the series that are dense."""
-    parameters = {"series": series, "start": start, "end": end}
-    for name in ("forget_some_tens", "sum_up_tens"):
+    """Sum up the ten minutes of those of the series that are dense.
+
+    Args:
+        connection: where.
+        series: which.
+        start: of the time, a full hour.
+        end: of the time, a full hour.
+        note: the query that first notes which of them have become dense: ``begin_tens`` after the
+            watermark, ``want_tens`` before it.
+    """
+    parameters = {"series": series, "start": start, "end": end, "dense": DENSE}
+    for name in filter(None, (note, "forget_some_tens", "sum_up_tens")):
         await connection.execute(QUERIES[name], parameters, prepare=False)
 
 
