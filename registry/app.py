@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import ProcessCollector
+from psycopg import OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -153,7 +154,29 @@ def create_app(settings: Settings) -> FastAPI:
 
 def open_pool(settings: Settings) -> Pool:
     """The connections for requests; they are made, and replaced, when they are needed."""
-    return AsyncConnectionPool(
+
+    async def check(connection: Connection) -> None:
+        """Raise where the server has closed the connection, without a journey to the server.
+
+        Nobody sends anything on a connection that is not in use: bytes to read are its end, or a
+        warning of it.
+
+        Raises:
+            psycopg.OperationalError: the connection is of no use any more.
+        """
+        socket = select.poll()
+        socket.register(connection.fileno(), select.POLLIN)
+        if not socket.poll(0):
+            return
+        try:
+            await opened.check_connection(connection)
+        except OperationalError:
+            # Probably all have ended. Who asks would find one after the other, and have to wait
+            # for longer and longer each time.
+            await opened.check()
+            raise
+
+    opened: Pool = AsyncConnectionPool(
         settings.database_url.get_secret_value(),
         connection_class=Connection,
         kwargs={
@@ -168,21 +191,7 @@ def open_pool(settings: Settings) -> Pool:
         reset=reset,
         open=False,
     )
-
-
-async def check(connection: Connection) -> None:
-    """Raise where the server has closed the connection, without a journey to the server.
-
-    Nobody sends anything on a connection that is not in use: bytes to read are its end, or a
-    warning of it.
-
-    Raises:
-        psycopg.OperationalError: the connection is of no use any more.
-    """
-    socket = select.poll()
-    socket.register(connection.fileno(), select.POLLIN)
-    if socket.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+    return opened
 
 
 async def reset(connection: Connection) -> None:
