@@ -43,6 +43,9 @@ WHERE s.kind = 'number' AND CASE s.device_id
     ELSE s.device_id <> 'silent' END;
 INSERT INTO readings SELECT id, now() - INTERVAL '72 hours', 1 FROM series
     WHERE device_id = 'silent';
+-- In the last minute of an hour the hour before would be a silence of an hour.
+INSERT INTO readings SELECT id, now(), 1 FROM series
+    WHERE device_id IN ('steady', 'gappy', 'plain') AND kind = 'number';
 INSERT INTO latest (series_id, ts, value)
     SELECT DISTINCT ON (series_id) * FROM readings ORDER BY series_id, ts DESC;
 INSERT INTO device_activity (device_id, last_seen, online)
