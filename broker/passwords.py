@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import hmac
 import os
@@ -134,18 +133,16 @@ def reload(pid_file: Path) -> bool:
         afterwards knows that it is there to be told.
     """
     try:
-        process = Path("/proc") / str(int(pid_file.read_text()))
-        status = (process / "status").read_text()
+        process_id = int(pid_file.read_text())
+        status = Path(f"/proc/{process_id}/status").read_text()
+        # After a crash the id may be another process's; and Mosquitto writes it long before it
+        # handles the signal, which would end it until then.
+        ready = status.startswith("Name:\tmosquitto\n") and catches(status, signal.SIGHUP)
+        if ready:
+            os.kill(process_id, signal.SIGHUP)
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return False
-    # After a crash the id may be another process's; and Mosquitto writes it long before it
-    # handles the signal, which would end it until then.
-    if not (status.startswith("Name:\tmosquitto\n") and catches(status, signal.SIGHUP)):
-        return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(int(process.name), signal.SIGHUP)
-        return True
-    return False
+    return ready
 
 
 def catches(status: str, number: signal.Signals) -> bool:

@@ -147,12 +147,14 @@ def test_a_broker_that_is_told_all_the_time_while_it_starts_does_start(
 
     # Not the other way round: a broker ends with the thread that started it.
     with ThreadPoolExecutor() as pool:
-        pool.submit(tell_all_the_time)
+        telling = pool.submit(tell_all_the_time)
         try:
             broker.start()
         finally:
             over.set()
+        telling.result()
     broker.add("dev-a")
+    assert broker.accepts("dev-a", "dev-a")
 
 
 def test_a_message_larger_than_allowed_ends_the_connection_and_is_not_swallowed(

@@ -23,7 +23,7 @@ def test_a_connection_is_had_at_once_however_many_the_database_has_ended(
     def are_gone() -> bool:
         return not connection.execute(b"SELECT FROM pg_stat_activity WHERE " + OURS).fetchall()
 
-    async def ask() -> None:
+    async def ask() -> object:
         async with open_pool(settings) as pool:
             async with AsyncExitStack() as opened:
                 for _ in range(settings.database_connections):
@@ -33,6 +33,6 @@ def test_a_connection_is_had_at_once_however_many_the_database_has_ended(
             )
             await asyncio.to_thread(wait_until, are_gone, "all connections to end")
             async with pool.connection() as one:
-                await one.execute("SELECT")
+                return await (await one.execute("SELECT 1 AS one")).fetchone()
 
-    asyncio.run(ask())
+    assert asyncio.run(ask()) == {"one": 1}
